@@ -81,7 +81,7 @@ class BadAnswer(ProviderError):
 
 
 _SECRETS = re.compile(r"\b(?:sk|rk|pk|whsec)_\w+|\b(?:Bearer|Basic)\s+\S+", re.IGNORECASE)
-_PEOPLE = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+|\+?\d[\d\-\s()]{7,}\d")
+_PEOPLE = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+|\+?\d(?:[\s().-]{0,2}\d){8,}")
 
 
 def redacted(text: str) -> str:

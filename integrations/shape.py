@@ -8,6 +8,9 @@ from typing import Any, NoReturn
 
 from integrations.base import Answer, BadAnswer
 
+# What reading JSON can raise: ArithmeticError for 1e999999999999999999999, RecursionError for a hundred thousand brackets.
+UNREADABLE = (ValueError, ArithmeticError, RecursionError)
+
 
 class Record:
     """One JSON object from a provider. `text("id")` must be there; `maybe_text("id")` may be null or missing."""
@@ -84,13 +87,13 @@ def read_json(answer: Answer, *, provider: str) -> object:
         raise BadAnswer(f"answered with {answer.content_type} instead of JSON", provider=provider, code="content_type")
     try:
         return parse_json(answer.body)
-    except (ValueError, RecursionError):
+    except UNREADABLE:
         pass
     raise BadAnswer("the answer is not JSON", provider=provider, code="not_json")
 
 
 def parse_json(body: bytes, *, parse_float: Callable[[str], Any] = Decimal) -> object:
-    """Raises ValueError or RecursionError; NaN and Infinity, which are not JSON, are refused too."""
+    """Raises one of `UNREADABLE`; NaN and Infinity, which are not JSON, are refused too."""
     return json.loads(body.decode(), parse_float=parse_float, parse_constant=_refuse)
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from integrations.base import BadAnswer, InvalidRequest, ProviderError
-from integrations.shape import Record, parse_json
+from integrations.shape import UNREADABLE, Record, parse_json
 from integrations.stripe_sdk import PROVIDER, client, id_of, pages, present, record, since
 
 WEBHOOK_TOLERANCE_S = 300
@@ -221,7 +221,7 @@ def parse_webhook(payload: bytes, signature: str, *, secrets: Sequence[str], now
         raise SignatureRefused("signed too long ago or in the future", provider=PROVIDER, code="timestamp")
     try:
         event = parse_json(payload, parse_float=float)  # kept as JSON, where Decimal has no place
-    except (ValueError, RecursionError):
+    except UNREADABLE:
         event = None
     if not isinstance(event, dict):
         raise BadAnswer("a signed event is not an object", provider=PROVIDER, code="event")

@@ -1,14 +1,13 @@
 """How an HTTP call is kept within bounds. Only `base.py` uses this module, and only when a first call is made.
 
 `requests` bounds each wait for bytes, not the whole answer: a peer that sends one byte a second could hold a worker for hours,
-in its headers or in its body. Here the headers and the body have to be complete within the read time-out, the body within its size
+in its headers or in its body. Here the whole answer has to be there within both time-outs together, its body within a size
 (after decompression), and a redirect is an error: nobody but the configured address is ever asked.
 """
 
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -40,38 +39,39 @@ def timeouts() -> tuple[float, float]:
     return settings.PROVIDER_CONNECT_TIMEOUT_S, settings.PROVIDER_READ_TIMEOUT_S
 
 
-class _HeadersInTime:
-    """Cuts the connection when the headers are not complete in time, however steadily they trickle."""
+class _Watch:
+    """Cuts the connection of one exchange when its time is over, wherever the exchange is, however steadily bytes trickle in."""
 
-    sock: socket.socket | None
-    _cut = False
+    def __init__(self) -> None:
+        self.socket: socket.socket | None = None
+        self.has_cut = False
 
-    def getresponse(self) -> Any:
-        timer = threading.Timer(timeouts()[1], self._cut_off)
-        timer.daemon = True
-        timer.start()
-        try:
-            return super().getresponse()  # type: ignore[misc]
-        except Exception as error:
-            if self._cut:
-                raise TimeoutError("the headers were not complete in time") from error
-            raise
-        finally:
-            timer.cancel()
-
-    def _cut_off(self) -> None:
-        self._cut = True
-        if self.sock is not None:
+    def cut(self) -> None:
+        self.has_cut = True
+        if self.socket is not None:
             with suppress(OSError):
                 # Not SSLSocket's own shutdown: it would pull the TLS state away from under the thread that reads.
-                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+                socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
 
 
-class _PlainConnection(_HeadersInTime, HTTPConnection):
+_in_hand = threading.local()  # .watch: the exchange that this thread is busy with
+
+
+class _Watched:
+    """A connection that shows its socket to the watch as soon as it waits for the answer."""
+
+    sock: socket.socket | None
+
+    def getresponse(self) -> Any:
+        _in_hand.watch.socket = self.sock
+        return super().getresponse()  # type: ignore[misc]
+
+
+class _PlainConnection(_Watched, HTTPConnection):
     pass
 
 
-class _SecureConnection(_HeadersInTime, HTTPSConnection):
+class _SecureConnection(_Watched, HTTPSConnection):
     pass
 
 
@@ -105,10 +105,29 @@ class _Session(requests.Session):
         kwargs["stream"] = True
         if urlsplit(request.url or "").hostname in LOOPBACK:
             kwargs["proxies"] = {}  # the sandbox is not behind the house's proxy
-        response = super().send(request, **kwargs)
+        with _in_time(sum(timeouts())):
+            response = super().send(request, **kwargs)
+            body = _read_bounded(response.raw, limit=self._max_answer_bytes)
         # Where `response.content` keeps what it has read: requests offers no other place to give it a body.
-        vars(response).update(_content=_read_bounded(response.raw, limit=self._max_answer_bytes), _content_consumed=True)
+        vars(response).update(_content=body, _content_consumed=True)
         return response
+
+
+@contextmanager
+def _in_time(seconds: float) -> Iterator[None]:
+    watch = _in_hand.watch = _Watch()
+    timer = threading.Timer(seconds, watch.cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (requests.RequestException, HTTPError, OSError):
+        if not watch.has_cut:
+            raise
+    finally:
+        timer.cancel()
+    if watch.has_cut:
+        raise AnswerTooSlow("the answer was not complete in time")
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -116,16 +135,12 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _read_bounded(raw: BaseHTTPResponse, *, limit: int) -> bytes:
-    """`read1` gives what has arrived, so the clock is looked at between two arrivals, not after a full chunk."""
-    deadline = time.monotonic() + timeouts()[1]
     body = bytearray()
     try:
         while chunk := raw.read1(CHUNK_BYTES, decode_content=True):
             body += chunk
             if len(body) > limit:
                 raise AnswerTooLarge(f"more than {limit} bytes")
-            if time.monotonic() > deadline:
-                raise AnswerTooSlow("the body did not end in time")
     except HTTPError as error:
         raise requests.ConnectionError(error) from error
     finally:
@@ -145,7 +160,7 @@ def exchange(method: str, url: str, *, provider: str, **request: Any) -> Answer:
         with guarded_session() as session:
             response = session.request(method, url, timeout=timeouts(), **request)
             return _answer(response)
-    except (requests.RequestException, HTTPError, OSError) as error:
+    except (requests.RequestException, HTTPError, OSError, ValueError) as error:
         failure = network_failure(error, provider=provider)
     # Raised outside of `except`: the cause's text holds the whole address, keys included, and would be printed with it.
     raise failure
@@ -161,7 +176,7 @@ def network_failure(error: BaseException, *, provider: str) -> ProviderError:
     """What a failed exchange means; only the kind of the failure is kept of its text."""
     if isinstance(error, AnswerTooLarge):
         return BadAnswer("the answer is too large", provider=provider, code="too_large", outcome_unknown=True)
-    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema | requests.exceptions.InvalidHeader):
+    if isinstance(error, ValueError):  # how requests and http.client refuse an address or a header before sending
         return Unavailable("its address or key is not usable: check the settings", provider=provider, code="misconfigured")
     if _never_sent(error):
         return Unavailable("cannot be reached", provider=provider, code="unreachable")
