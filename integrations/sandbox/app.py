@@ -1,0 +1,70 @@
+"""Which service lives under which prefix. A new stand-in (ups, openai, address) is one line in `_services`."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp
+
+from integrations.sandbox import control
+from integrations.sandbox.books import Books
+from integrations.sandbox.control import Control
+from integrations.sandbox.faults import ErrorAnswer, FaultGate, Faults, Recorder
+from integrations.sandbox.options import Options
+from integrations.sandbox.stripe import api as stripe_api
+from integrations.sandbox.stripe.errors import StripeRefusal
+from integrations.sandbox.stripe.idempotency import OneAtATime
+from integrations.sandbox.stripe.ledger import Ledger
+from integrations.sandbox.stripe.sessions import expire_due
+from integrations.sandbox.stripe.webhooks import Deliveries
+
+
+@dataclass(frozen=True)
+class Service:
+    name: str
+    app: ASGIApp
+    error_answer: ErrorAnswer
+
+
+def build_app(options: Options, *, books: Books, faults: Faults) -> Starlette:
+    ledger = Ledger(books)
+    routes: list[BaseRoute] = [Mount("/_control", routes=Control(books, faults, ledger).routes())]
+    routes += [_mounted(service, books=books, faults=faults) for service in _services(options, ledger)]
+    return Starlette(
+        routes=routes,
+        exception_handlers={control.BadQuestion: control.bad_question, StripeRefusal: control.stripe_refusal},
+        lifespan=lambda _: _background(options, ledger),
+    )
+
+
+def _services(options: Options, ledger: Ledger) -> list[Service]:
+    keys = options.credentials
+    return [
+        Service("stripe", stripe_api.stripe_app(ledger, secret_key=keys.stripe_secret_key), stripe_api.error_answer),
+    ]
+
+
+def _mounted(service: Service, *, books: Books, faults: Faults) -> Mount:
+    app: ASGIApp = FaultGate(service.app, service=service.name, faults=faults, error_answer=service.error_answer)
+    if service.name == "stripe":
+        app = OneAtATime(app)
+    return Mount(f"/{service.name}", Recorder(app, service=service.name, books=books))
+
+
+@contextlib.asynccontextmanager
+async def _background(options: Options, ledger: Ledger) -> AsyncIterator[None]:
+    deliveries = Deliveries(ledger, url=options.webhook_url, secrets=options.credentials.stripe_webhook_secret)
+    tasks = [asyncio.create_task(deliveries.run()), asyncio.create_task(_expire_sessions(ledger))]
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _expire_sessions(ledger: Ledger) -> None:
+    while True:
+        expire_due(ledger)
+        await asyncio.sleep(1)
