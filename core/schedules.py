@@ -1,0 +1,78 @@
+"""Every periodic job, as one table. `manage.py sync_schedules` puts it into django-q2's schedule rows; the worker runs them.
+
+Jobs are named by their dotted path, so this file imports nobody. django-q2 looks every 30 s; a run that was missed is not made up for
+(catch_up False). Jobs are safe to run twice (design.md section 6).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django_q.models import Schedule
+
+from core.models import Heartbeat
+
+HOURLY = 60
+
+
+@dataclass(frozen=True)
+class Job:
+    """Runs `func` every so many minutes, or by a cron line in the time zone of the settings; `cluster` None is the ordinary one."""
+
+    name: str
+    func: str
+    minutes: int | None = None
+    cron: str | None = None
+    cluster: str | None = None
+
+    def columns(self) -> dict[str, Any]:
+        kind = Schedule.CRON if self.cron else Schedule.MINUTES
+        return {
+            "func": self.func,
+            "schedule_type": kind,
+            "minutes": self.minutes,
+            "cron": self.cron,
+            "cluster": self.cluster,
+            "repeats": -1,
+        }
+
+
+JOBS = (
+    Job("outbox: take up what was left", "core.outbox.jobs.sweep", minutes=1),
+    Job("notices: send what is due", "core.notices.jobs.send_due", minutes=1),
+    Job("payments: settle the webhook inbox", "workflow.jobs.settle_inbox", minutes=1),
+    Job("payments: compare attempts with Stripe", "workflow.jobs.reconcile_attempts", minutes=15),
+    Job("orders: let old quotes expire", "workflow.jobs.expire_quotes", minutes=5),
+    Job("orders: remind customers", "workflow.jobs.send_reminders", minutes=10),
+    Job("orders: complete what was delivered long ago", "workflow.jobs.complete_orders", minutes=HOURLY),
+    Job("parcels: ask the couriers", "workflow.jobs.poll_couriers", minutes=5),
+    Job("exchange rate: refresh", "workflow.jobs.refresh_exchange_rate", minutes=HOURLY),
+    Job("events: trim the streams", "core.events.trim", minutes=HOURLY),
+)
+
+
+@transaction.atomic
+def sync(jobs: tuple[Job, ...] = JOBS) -> dict[str, int]:
+    """Makes the schedule rows say what the table says; returns how many rows were added, changed and removed.
+
+    Rows that already agree keep their next run. One-off schedules are left alone.
+    """
+    # Schedule has no unique name: whoever syncs at the same time waits here.
+    Heartbeat.objects.select_for_update().get_or_create(
+        name="sync_schedules", defaults={"beat_at": timezone.now(), "pid": 0, "host": "", "detail": {}}
+    )
+    done = {"added": 0, "changed": 0, "removed": 0}
+    wanted = {job.name: job for job in jobs}
+    for row in Schedule.objects.select_for_update().exclude(schedule_type=Schedule.ONCE).order_by("id"):
+        job = wanted.pop(row.name, None)
+        if job is None:
+            row.delete()
+            done["removed"] += 1
+        elif any(getattr(row, column) != value for column, value in job.columns().items()):
+            Schedule.objects.filter(pk=row.pk).update(**job.columns(), next_run=timezone.now())
+            done["changed"] += 1
+    for job in wanted.values():
+        Schedule.objects.create(name=job.name, next_run=timezone.now(), **job.columns())
+        done["added"] += 1
+    return done

@@ -1,0 +1,74 @@
+"""A request's body, read whole on the event loop: a slow, endless or half-sent one costs no thread (design.md section 5).
+
+Small bodies stay in memory, larger ones go to a temporary file. Limits: how large, how long between two pieces, how long in all.
+"""
+
+import asyncio
+import tempfile
+from dataclasses import dataclass
+from typing import IO, Any
+
+from django.conf import settings
+
+from core.web.problems import Problem, Receive, Scope, header
+
+IN_MEMORY_BYTES = 256 * 1024
+PIECE_S = 10.0
+WHOLE_S = 120.0
+
+CLOSE = [(b"connection", b"close")]
+
+
+class ClientGone(Exception):
+    """Nobody is there any more to answer to."""
+
+
+@dataclass
+class Body:
+    file: IO[Any]
+    length: int
+
+
+def largest_body(scope: Scope) -> int:
+    """Bytes: forms with files may be larger than anything that is parsed in memory."""
+    kind = (header(scope, b"content-type") or "").lower()
+    if scope["path"].startswith(("/api/", "/webhooks/")) and not kind.startswith("multipart/"):
+        return settings.MAX_JSON_BODY_BYTES
+    return settings.MAX_BODY_BYTES
+
+
+async def read_body(scope: Scope, receive: Receive) -> Body:
+    limit = largest_body(scope)
+    if int(header(scope, b"content-length") or 0) > limit:
+        raise Problem(413, "body_too_large", headers=CLOSE)
+    file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - closed by whoever was handed it
+    try:
+        async with asyncio.timeout(WHOLE_S):
+            length = await _collect(receive, file, limit)
+    except TimeoutError:
+        file.close()
+        raise Problem(408, "request_timeout", headers=CLOSE) from None
+    except OSError:  # the disk is full
+        file.close()
+        raise Problem(507, "out_of_space", headers=CLOSE) from None
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return Body(file, length)
+
+
+async def _collect(receive: Receive, file: IO[Any], limit: int) -> int:
+    length, more = 0, True
+    while more:
+        async with asyncio.timeout(PIECE_S):
+            message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        piece = message.get("body", b"")
+        length += len(piece)
+        if length > limit:
+            raise Problem(413, "body_too_large", headers=CLOSE)
+        file.write(piece)
+        more = message.get("more_body", False)
+    return length
