@@ -1,0 +1,37 @@
+"""Triggers that make the journal and the ledger append-only, on both engines: UPDATE and DELETE are refused by the database itself.
+
+Installed by migration 0002. (Tests that empty whole tables take them off first, see conftest.py.)
+"""
+
+from typing import Any
+
+TABLES = ("workflow_orderevent", "workflow_ledgerentry")
+WORDS = ("UPDATE", "DELETE")
+
+
+def _name(table: str, word: str) -> str:
+    return f"{table}_no_{word.lower()}"
+
+
+def _body(table: str, *, vendor: str) -> str:
+    said = f"{table} is append-only"
+    if vendor == "mysql":
+        return f"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{said}'"
+    return f"BEGIN SELECT RAISE(ABORT, '{said}'); END"
+
+
+def install(connection: Any) -> None:
+    """Put the triggers on; safe to run again."""
+    remove(connection)
+    with connection.cursor() as cursor:
+        for table in TABLES:
+            for word in WORDS:
+                body = _body(table, vendor=connection.vendor)
+                cursor.execute(f"CREATE TRIGGER {_name(table, word)} BEFORE {word} ON {table} FOR EACH ROW {body}")
+
+
+def remove(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        for table in TABLES:
+            for word in WORDS:
+                cursor.execute(f"DROP TRIGGER IF EXISTS {_name(table, word)}")

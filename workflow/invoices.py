@@ -1,0 +1,24 @@
+"""How invoice lines read, the same in the API, the admin, mails, the pay page and at Stripe."""
+
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from workflow.models import InvoiceLine, LineKind
+
+
+def line_title(line: InvoiceLine, *, locale: str) -> str:
+    """`Red socks × 2`, `Service fee 4%`; at most 250 characters, as Stripe shows no more of it anyway."""
+    with override(locale):
+        if line.kind == LineKind.ITEM and line.item is not None:
+            name = str(line.item)
+            return f"{name} × {line.quantity}"[:250] if line.quantity > 1 else name[:250]
+        if line.kind == LineKind.SERVICE_FEE:
+            return _("Service fee %(percent)s") % {"percent": percent(line.invoice.quote.policy.service_fee_bp)}
+        if line.kind == LineKind.CARD_FEE:
+            return _("Card fee %(percent)s") % {"percent": percent(line.invoice.quote.policy.card_fee_bp)}
+        return str(line.get_kind_display())
+
+
+def percent(basis_points: int) -> str:
+    """400 -> `4%`, 250 -> `2.5%`."""
+    return f"{basis_points / 100:g}%"

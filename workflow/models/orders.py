@@ -1,0 +1,156 @@
+"""The order and its line items."""
+
+import secrets
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import models
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from core.fields import ExactCharField
+from workflow.process import CLOSED, WAITS_ON, OrderProcess, Waits, permissions
+
+#: Crockford's base 32: no I, L, O, U
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def new_order_number() -> str:
+    """`BD-XXXXX-XXXXX`, 50 random bits: not guessable, easy to read out."""
+    letters = "".join(secrets.choice(ALPHABET) for _ in range(10))
+    return f"BD-{letters[:5]}-{letters[5:]}"
+
+
+class Order(OrderProcess):
+    number = ExactCharField(_("order"), max_length=14, unique=True, default=new_order_number)
+    customer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders", verbose_name=_("customer"))
+    requested_at = models.DateTimeField(_("requested"), default=now)
+    note = models.TextField(_("note of the customer"), blank=True)
+
+    recipient_name = models.CharField(_("recipient"), max_length=80)
+    recipient_phone = models.CharField(_("recipient's phone"), max_length=20)
+    line1 = models.CharField(_("address line 1"), max_length=120)
+    line2 = models.CharField(_("address line 2"), max_length=120, blank=True)
+    city = models.CharField(_("city"), max_length=80)
+    region = models.CharField(_("state or region"), max_length=40)
+    postal_code = models.CharField(_("postal code"), max_length=12)
+    country = models.CharField(_("country"), max_length=2, default="US")
+
+    #: the last good rate when the request was made; for information, the quote freezes its own
+    rate_at_request = models.ForeignKey("ExchangeRate", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    delivery_fee_krw = models.PositiveIntegerField(_("delivery fee (won)"), null=True, blank=True)
+    closed_reason = models.TextField(_("reason of the end"), blank=True)
+
+    hold_reason = models.CharField(_("on hold because"), max_length=200, blank=True)
+    held_at = models.DateTimeField(_("on hold since"), null=True, blank=True)
+    question = models.TextField(_("open question to the customer"), blank=True)
+    asked_at = models.DateTimeField(_("asked"), null=True, blank=True)
+
+    #: grows with every change of the order; what a form was opened with is compared to it
+    version = models.PositiveIntegerField(default=1)
+    #: the number of the order's last event; the next one is this plus one, under the order's lock
+    last_event_number = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+        permissions = permissions()
+        indexes = [
+            models.Index(fields=["customer", "-id"], name="order_by_customer"),
+            models.Index(fields=["customer", "state", "-id"], name="order_by_customer_state"),
+            models.Index(fields=["state", "state_since", "id"], name="order_by_state"),
+            models.Index(fields=["state", "pay_by"], name="order_by_deadline"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+    @property
+    def quote_valid_for(self) -> timedelta:
+        return settings.QUOTE_VALID_FOR
+
+    @property
+    def claims_until(self) -> datetime | None:
+        return self.delivered_at + settings.CLAIM_WINDOW if self.delivered_at else None
+
+    @property
+    def is_closed(self) -> bool:
+        return self.state in CLOSED
+
+    @property
+    def waiting_on(self) -> Waits:
+        """Whose move it is; an open question makes it the customer's, whatever the state."""
+        return Waits.CUSTOMER if self.question and not self.is_closed else WAITS_ON[self.state]
+
+    @property
+    def subject(self) -> str:
+        """What the order's effects and notices are filed under."""
+        return f"order:{self.pk}"
+
+
+class ItemStatus(models.TextChoices):
+    REQUESTED = "requested", _("to be screened")
+    APPROVED = "approved", _("approved")
+    REJECTED = "rejected", _("rejected")
+    PRICED = "priced", _("priced")
+    PAID = "paid", _("paid")
+    PURCHASED = "purchased", _("bought")
+    ARRIVED = "arrived", _("arrived")
+    INSPECTED = "inspected", _("inspected")
+    SHIPPED = "shipped", _("shipped")
+    UNAVAILABLE = "unavailable", _("sold out")
+    CANCELLED = "cancelled", _("cancelled")
+    REFUNDED = "refunded", _("refunded")
+
+
+#: Exits: such an item is no longer part of what is bought and sent.
+DEAD = frozenset({ItemStatus.REJECTED, ItemStatus.UNAVAILABLE, ItemStatus.CANCELLED, ItemStatus.REFUNDED})
+BOUGHT = frozenset({ItemStatus.PURCHASED, ItemStatus.ARRIVED, ItemStatus.INSPECTED, ItemStatus.SHIPPED})
+
+
+class Item(models.Model):
+    """One product of an order. `status` is moved only by functions of `workflow/`."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="items")
+    position = models.PositiveSmallIntegerField(_("position"))
+    url = models.TextField(_("product address"), max_length=4000)
+    options = models.CharField(_("options"), max_length=500, blank=True)
+    quantity = models.PositiveIntegerField(_("quantity"), default=1)
+    note = models.CharField(_("note"), max_length=1000, blank=True)
+
+    status = models.CharField(_("status"), max_length=12, choices=ItemStatus, default=ItemStatus.REQUESTED)
+    #: what staff call it on invoices and customs papers; empty until someone knows
+    name = models.CharField(_("product name"), max_length=200, blank=True)
+    #: what customs will say of it (approved), or why it cannot be bought (rejected)
+    screening_note = models.CharField(_("screening note"), max_length=500, blank=True)
+    price_krw = models.PositiveIntegerField(_("unit price (won)"), null=True, blank=True)
+    shop_order_number = ExactCharField(_("shop order number"), max_length=60, blank=True)
+    paid_price_krw = models.PositiveIntegerField(_("paid in all (won)"), null=True, blank=True)
+    arrived_at = models.DateTimeField(_("arrived"), null=True, blank=True)
+    inspected_at = models.DateTimeField(_("inspected"), null=True, blank=True)
+    parcel = models.ForeignKey("Parcel", on_delete=models.SET_NULL, null=True, blank=True, related_name="items", verbose_name=_("parcel"))
+
+    class Meta:
+        verbose_name = _("item")
+        verbose_name_plural = _("items")
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "position"], name="item_position_once"),
+            models.CheckConstraint(condition=models.Q(quantity__gte=1), name="item_quantity_positive"),
+        ]
+        indexes = [models.Index(fields=["shop_order_number"], name="item_by_shop_number")]
+
+    def __str__(self) -> str:
+        return self.name or _("Item %(position)s") % {"position": self.position}
+
+    @property
+    def is_live(self) -> bool:
+        return self.status not in DEAD
+
+    @property
+    def was_bought(self) -> bool:
+        return self.status in BOUGHT
+
+    @property
+    def line_krw(self) -> int | None:
+        return None if self.price_krw is None else self.price_krw * self.quantity

@@ -1,0 +1,311 @@
+"""Money: rates and fees as data, quote versions, invoices with lines, attempts (one per Stripe session), the ledger, refunds, and
+the inbox of Stripe's events. Amounts are whole won (`_krw`) and U.S. cents (`_usd_cents`).
+
+"One open invoice per order and kind" and "one open attempt per invoice" are unique constraints over a stored generated column, which
+MariaDB enforces too (it has no partial unique indexes). Ledger rows are only ever added: triggers refuse the rest.
+"""
+
+import secrets
+from typing import Any
+
+from django.db import models
+from django.db.models import Case, GeneratedField, Value, When
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from core.fields import ExactCharField
+
+
+class ExchangeRate(models.Model):
+    """A rate as a source gave it. A row is kept even when it was not accepted, with the reason."""
+
+    krw_per_usd = models.DecimalField(_("won for a dollar"), max_digits=10, decimal_places=4)
+    source = models.CharField(_("source"), max_length=40)
+    as_of = models.DateField(_("as of"))
+    fetched_at = models.DateTimeField(_("fetched"), default=now, db_index=True)
+    refused_because = models.CharField(_("not used because"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("exchange rate")
+        verbose_name_plural = _("exchange rates")
+
+    def __str__(self) -> str:
+        return f"₩{self.krw_per_usd} ({self.source}, {self.as_of})"
+
+
+class FeePolicy(models.Model):
+    """The fees in force from a moment on; every quote keeps the policy it was made with. 100 basis points are 1 %."""
+
+    valid_from = models.DateTimeField(_("valid from"), unique=True)
+    service_fee_bp = models.PositiveSmallIntegerField(_("service fee on goods (basis points)"), default=400)
+    card_fee_bp = models.PositiveSmallIntegerField(_("card fee on delivery (basis points)"), default=400)
+    delivery_krw_per_kg = models.PositiveIntegerField(_("delivery per chargeable kg (won)"), default=3000)
+    volume_divisor = models.PositiveSmallIntegerField(_("cm³ that count as one gram"), default=6)
+
+    class Meta:
+        verbose_name = _("fee policy")
+        verbose_name_plural = _("fee policies")
+
+    def __str__(self) -> str:
+        return f"{self.valid_from:%Y-%m-%d}"
+
+
+class InvoiceKind(models.TextChoices):
+    ITEMS = "items", _("Items")
+    DELIVERY = "delivery", _("Delivery")
+    ADJUSTMENT = "adjustment", _("Adjustment")
+
+
+class InvoiceStatus(models.TextChoices):
+    OPEN = "open", _("open")
+    PAID = "paid", _("paid")
+    VOID = "void", _("void")
+    EXPIRED = "expired", _("expired")
+
+
+class AttemptStatus(models.TextChoices):
+    CREATED = "created", _("being opened")
+    OPEN = "open", _("open")
+    CLOSING = "closing", _("being closed")
+    CLOSED = "closed", _("closed")
+    PAID = "paid", _("paid")
+
+
+#: may still be, or become, payable at Stripe
+OPEN_ATTEMPT = (AttemptStatus.CREATED, AttemptStatus.OPEN, AttemptStatus.CLOSING)
+
+
+def one_while(*statuses: str) -> GeneratedField:
+    """1 while `status` is one of these, else NULL: the half of a unique constraint that lets closed rows be many."""
+    return GeneratedField(
+        expression=Case(When(status__in=statuses, then=Value(1)), default=Value(None)),
+        output_field=models.SmallIntegerField(null=True),
+        db_persist=True,
+    )
+
+
+class Quote(models.Model):
+    """A version of the items' prices with the rate and the fees frozen; kept when the next version replaces it."""
+
+    order = models.ForeignKey("Order", on_delete=models.PROTECT, related_name="quotes")
+    version = models.PositiveSmallIntegerField(_("version"))
+    krw_per_usd = models.DecimalField(_("won for a dollar"), max_digits=10, decimal_places=4)
+    rate_source = models.CharField(_("source of the rate"), max_length=40)
+    rate_as_of = models.DateField(_("rate as of"))
+    policy = models.ForeignKey(FeePolicy, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(_("made"), default=now)
+
+    class Meta:
+        verbose_name = _("quote")
+        verbose_name_plural = _("quotes")
+        constraints = [models.UniqueConstraint(fields=["order", "version"], name="quote_version_once")]
+
+    def __str__(self) -> str:
+        return f"v{self.version}"
+
+
+class Invoice(models.Model):
+    order = models.ForeignKey("Order", on_delete=models.PROTECT, related_name="invoices")
+    kind = models.CharField(_("kind"), max_length=12, choices=InvoiceKind)
+    #: counts per order, over all kinds
+    number = models.PositiveSmallIntegerField(_("number"))
+    quote = models.ForeignKey(Quote, on_delete=models.PROTECT, related_name="invoices")
+    status = models.CharField(_("status"), max_length=8, choices=InvoiceStatus, default=InvoiceStatus.OPEN)
+    amount_krw = models.PositiveIntegerField(_("amount (won)"))
+    amount_usd_cents = models.PositiveIntegerField(_("amount (cents)"))
+    currency = models.CharField(max_length=3, default="usd", editable=False)
+    created_at = models.DateTimeField(_("issued"), default=now)
+    pay_by = models.DateTimeField(_("to be paid by"), null=True, blank=True)
+    paid_at = models.DateTimeField(_("paid"), null=True, blank=True)
+    open_marker = one_while(InvoiceStatus.OPEN)
+
+    class Meta:
+        verbose_name = _("invoice")
+        verbose_name_plural = _("invoices")
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "number"], name="invoice_number_once"),
+            models.UniqueConstraint(fields=["order", "kind", "open_marker"], name="one_open_invoice_per_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} #{self.number}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.status == InvoiceStatus.OPEN
+
+
+class LineKind(models.TextChoices):
+    ITEM = "item", _("Item")
+    SERVICE_FEE = "service_fee", _("Service fee")
+    DELIVERY = "delivery", _("International delivery")
+    CARD_FEE = "card_fee", _("Card fee")
+
+
+class InvoiceLine(models.Model):
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="lines")
+    position = models.PositiveSmallIntegerField()
+    kind = models.CharField(_("kind"), max_length=12, choices=LineKind)
+    item = models.ForeignKey("Item", on_delete=models.PROTECT, null=True, related_name="invoice_lines")
+    quantity = models.PositiveIntegerField(_("quantity"), default=1)
+    amount_krw = models.PositiveIntegerField(_("won"))
+    amount_usd_cents = models.PositiveIntegerField(_("cents"))
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["invoice", "position"], name="line_position_once")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}"
+
+
+class PayLink(models.Model):
+    """The one address at which an order's invoice of a kind can be paid, valid through all versions of the quote."""
+
+    order = models.ForeignKey("Order", on_delete=models.PROTECT, related_name="pay_links")
+    kind = models.CharField(max_length=12, choices=InvoiceKind)
+    #: 128 random bits
+    token = ExactCharField(max_length=32, unique=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["order", "kind"], name="one_pay_link_per_kind")]
+
+    def __str__(self) -> str:
+        return f"pay link {self.pk}"
+
+    @staticmethod
+    def new_token() -> str:
+        return secrets.token_hex(16)
+
+
+class Attempt(models.Model):
+    """One Checkout session at Stripe for one invoice. The key is stored before the first call, so a repeated call makes no second."""
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="attempts")
+    generation = models.PositiveSmallIntegerField(_("generation"))
+    key = ExactCharField(_("idempotency key"), max_length=80, unique=True)
+    status = models.CharField(_("status"), max_length=8, choices=AttemptStatus, default=AttemptStatus.CREATED)
+    session_id = ExactCharField(_("session"), max_length=120, null=True, blank=True, unique=True)
+    url = models.TextField(_("address at Stripe"), blank=True)
+    expires_at = models.DateTimeField(_("session ends"))
+    payment_intent_id = ExactCharField(_("payment intent"), max_length=120, blank=True)
+    #: an asynchronous method is being processed at Stripe: neither paid nor free to be closed
+    processing = models.BooleanField(_("in process"), default=False)
+    created_at = models.DateTimeField(default=now)
+    closing_since = models.DateTimeField(null=True, blank=True)
+    #: what to perform once it is closed, and who asked: {"transition", "actor", "user", "door", "facts"}
+    then_perform = models.JSONField(null=True, blank=True)
+    #: what the call to Stripe says, so that a repeated call says the same; emptied once the session is known
+    request = models.JSONField(default=dict, editable=False)
+    last_error = models.CharField(_("last error"), max_length=300, blank=True)
+    open_marker = one_while(*OPEN_ATTEMPT)
+
+    class Meta:
+        verbose_name = _("payment attempt")
+        verbose_name_plural = _("payment attempts")
+        ordering = ["generation"]
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "generation"], name="attempt_generation_once"),
+            models.UniqueConstraint(fields=["invoice", "open_marker"], name="one_open_attempt_per_invoice"),
+        ]
+        indexes = [models.Index(fields=["status", "expires_at"], name="attempt_by_status")]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN_ATTEMPT
+
+
+class LedgerKind(models.TextChoices):
+    CAPTURE = "capture", _("payment")
+    UNAPPLIED = "unapplied", _("payment nobody expected")
+    REFUND = "refund", _("refund")
+    REFUND_REVERSAL = "refund_reversal", _("failed refund")
+
+
+class LedgerEntry(models.Model):
+    """Money that moved. Positive came in, negative went back. Rows are never changed or deleted."""
+
+    order = models.ForeignKey("Order", on_delete=models.PROTECT, null=True, related_name="ledger")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, related_name="ledger")
+    kind = models.CharField(_("kind"), max_length=16, choices=LedgerKind)
+    amount_cents = models.IntegerField(_("amount (cents)"))
+    currency = models.CharField(_("currency"), max_length=3, default="usd")
+    #: `stripe`, or `manual` for what finance recorded with a proof
+    source = models.CharField(_("source"), max_length=8)
+    #: payment intent or refund at Stripe; for manual entries the order's event
+    reference = ExactCharField(_("reference"), max_length=120)
+    payment_intent_id = ExactCharField(_("payment intent"), max_length=120, blank=True, db_index=True)
+    note = models.CharField(_("note"), max_length=500, blank=True)
+    booked_at = models.DateTimeField(_("booked"), default=now)
+
+    class Meta:
+        verbose_name = _("ledger entry")
+        verbose_name_plural = _("ledger")
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["source", "kind", "reference"], name="ledger_books_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.amount_cents} {self.currency}"
+
+
+class RefundStatus(models.TextChoices):
+    PROPOSED = "proposed", _("needs a second person")
+    APPROVED = "approved", _("to be sent")
+    SENT = "sent", _("at Stripe")
+    SUCCEEDED = "succeeded", _("refunded")
+    FAILED = "failed", _("failed")
+    DECLINED = "declined", _("declined")
+
+
+class Refund(models.Model):
+    """Money that goes back to the card of one payment. `key` makes a repeated request at Stripe the same one."""
+
+    order = models.ForeignKey("Order", on_delete=models.PROTECT, null=True, related_name="refunds")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, related_name="refunds")
+    payment_intent_id = ExactCharField(_("payment intent"), max_length=120, blank=True)
+    amount_usd_cents = models.PositiveIntegerField(_("amount (cents)"))
+    reason = models.CharField(_("reason"), max_length=200)
+    status = models.CharField(_("status"), max_length=10, choices=RefundStatus, default=RefundStatus.APPROVED)
+    key = ExactCharField(_("idempotency key"), max_length=80, unique=True)
+    stripe_id = ExactCharField(_("refund at Stripe"), max_length=120, null=True, blank=True, unique=True)
+    proposed_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    approved_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(default=now)
+    last_error = models.CharField(_("last error"), max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = _("refund")
+        verbose_name_plural = _("refunds")
+        ordering = ["id"]
+        constraints = [models.CheckConstraint(condition=models.Q(amount_usd_cents__gt=0), name="refund_positive")]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in (RefundStatus.PROPOSED, RefundStatus.APPROVED, RefundStatus.SENT, RefundStatus.FAILED)
+
+
+class StripeEvent(models.Model):
+    """The webhook inbox: stored before the 2xx, settled by a job, each event once."""
+
+    event_id = ExactCharField(_("event"), max_length=120, unique=True)
+    type = models.CharField(_("type"), max_length=80)
+    payload: Any = models.JSONField(_("body"))
+    received_at = models.DateTimeField(_("received"), default=now, db_index=True)
+    settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
+    outcome = models.CharField(_("outcome"), max_length=200, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("Stripe event")
+        verbose_name_plural = _("Stripe events")
+        indexes = [models.Index(fields=["settled_at", "received_at"], name="inbox_unsettled")]
+
+    def __str__(self) -> str:
+        return self.event_id

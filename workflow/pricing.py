@@ -1,0 +1,168 @@
+"""From won to the customer's bill: which rate, which fees, which lines. Pure sums; `payments.py` makes invoices of them.
+
+Rules (design.md section 3): convert once per line and round half up, fees on the sum of the rounded lines. The rate and the fee
+policy are frozen on the quote version; delivery is billed at the rate of the items quote that was paid.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING
+
+from django.utils.timezone import localdate, now
+
+from core.errors import Conflict
+from core.money import STRIPE_MAX_USD_CENTS, STRIPE_MIN_USD_CENTS, krw_to_usd_cents, share
+from workflow.models import ExchangeRate, FeePolicy, InvoiceKind, InvoiceStatus, Item, LineKind, Order, Quote
+
+if TYPE_CHECKING:
+    from integrations.exchange_rate import Rate
+    from workflow.models import Parcel
+
+#: a rate outside this band, or that moved by more than 5 % a day, is kept but not used
+RATE_BAND = (Decimal(900), Decimal(2000))
+MAX_DAILY_MOVE = Decimal("0.05")
+RATE_MAX_AGE = timedelta(days=7)
+RATE_STALE_AFTER = timedelta(hours=36)
+
+
+# --- Exchange rate --------------------------------------------------------------------------------------------------------
+
+
+def usable_rate(*, today: date | None = None) -> ExchangeRate | None:
+    """The last accepted rate, if it is not older than seven days; prices are not confirmed without one."""
+    oldest = (today or localdate()) - RATE_MAX_AGE
+    return ExchangeRate.objects.filter(refused_because="", as_of__gte=oldest).order_by("-fetched_at", "-pk").first()
+
+
+def last_rate() -> ExchangeRate | None:
+    """The last accepted rate whatever its age; may be none yet."""
+    return ExchangeRate.objects.filter(refused_because="").order_by("-fetched_at", "-pk").first()
+
+
+def is_stale(rate: ExchangeRate, *, at: datetime | None = None) -> bool:
+    return rate.fetched_at < (at or now()) - RATE_STALE_AFTER
+
+
+def store_rate(rate: "Rate") -> ExchangeRate:
+    """Keep a fetched rate; one that is out of the band or jumped too far is kept with the reason and not used."""
+    return ExchangeRate.objects.create(
+        krw_per_usd=rate.krw_per_usd, source=rate.source, as_of=rate.as_of, refused_because=why_refused(rate, last=last_rate())
+    )
+
+
+def why_refused(rate: "Rate", *, last: ExchangeRate | None) -> str:
+    low, high = RATE_BAND
+    if not low <= rate.krw_per_usd <= high:
+        return f"outside {low}..{high}"
+    if last is None:
+        return ""
+    days = max(1, (rate.as_of - last.as_of).days)
+    moved = abs(rate.krw_per_usd - last.krw_per_usd) / last.krw_per_usd
+    return f"moved {moved:.1%} in {days} d" if moved > MAX_DAILY_MOVE * days else ""
+
+
+# --- Lines ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Line:
+    kind: str
+    amount_krw: int
+    amount_usd_cents: int
+    quantity: int = 1
+    item: Item | None = None
+
+
+@dataclass(frozen=True)
+class Priced:
+    """A bill before it is an invoice."""
+
+    lines: tuple[Line, ...]
+    policy: FeePolicy
+
+    @property
+    def total_krw(self) -> int:
+        return sum(line.amount_krw for line in self.lines)
+
+    @property
+    def total_usd_cents(self) -> int:
+        return sum(line.amount_usd_cents for line in self.lines)
+
+    @property
+    def is_chargeable(self) -> bool:
+        return STRIPE_MIN_USD_CENTS <= self.total_usd_cents <= STRIPE_MAX_USD_CENTS
+
+
+def policy_at(moment: datetime) -> FeePolicy:
+    return FeePolicy.objects.filter(valid_from__lte=moment).latest("valid_from")
+
+
+def items_quote(order: Order, *, rate: ExchangeRate, policy: FeePolicy | None = None) -> Priced:
+    """The live, priced items at this rate, and the service fee on their sum."""
+    policy = policy or policy_at(now())
+    goods = tuple(
+        Line(LineKind.ITEM, krw, krw_to_usd_cents(krw, krw_per_usd=rate.krw_per_usd), item.quantity, item)
+        for item in order.items.all()
+        if item.is_live and (krw := item.line_krw)
+    )
+    return Priced(lines=(*goods, _fee(LineKind.SERVICE_FEE, goods, basis_points=policy.service_fee_bp)), policy=policy)
+
+
+def delivery_quote(order: Order) -> Priced:
+    """The delivery fee that staff set, at the rate and the fees of the paid items quote, and the card fee on it."""
+    quote = paid_quote(order)
+    fee_krw = order.delivery_fee_krw or 0
+    freight = (Line(LineKind.DELIVERY, fee_krw, krw_to_usd_cents(fee_krw, krw_per_usd=quote.krw_per_usd)),)
+    return Priced(lines=(*freight, _fee(LineKind.CARD_FEE, freight, basis_points=quote.policy.card_fee_bp)), policy=quote.policy)
+
+
+def _fee(kind: str, lines: Iterable[Line], *, basis_points: int) -> Line:
+    lines = tuple(lines)
+    krw, cents = sum(line.amount_krw for line in lines), sum(line.amount_usd_cents for line in lines)
+    return Line(kind, share(krw, basis_points=basis_points), share(cents, basis_points=basis_points))
+
+
+def freeze_quote(order: Order, *, rate: ExchangeRate, policy: FeePolicy) -> Quote:
+    """The next version of the order's quote. Under the order's lock."""
+    version = order.quotes.count() + 1
+    return Quote.objects.create(
+        order=order, version=version, krw_per_usd=rate.krw_per_usd, rate_source=rate.source, rate_as_of=rate.as_of, policy=policy
+    )
+
+
+def paid_quote(order: Order) -> Quote:
+    """The quote whose items invoice was paid. Raises Conflict where none was: there is no rate to bill delivery at."""
+    quote = (
+        Quote.objects.select_related("policy")
+        .filter(order=order, invoices__kind=InvoiceKind.ITEMS, invoices__status=InvoiceStatus.PAID)
+        .order_by("-version")
+        .first()
+    )
+    if quote is None:
+        raise Conflict(code="items_unpaid")
+    return quote
+
+
+# --- Delivery -------------------------------------------------------------------------------------------------------------
+
+
+def chargeable_g(*, weight_g: int, volume_cm3: int, volume_divisor: int) -> Decimal:
+    """The larger of the weight and the volume; `volume_divisor` cm³ count as one gram."""
+    return max(Decimal(weight_g), Decimal(volume_cm3) / volume_divisor)
+
+
+def freight_krw(*, weight_g: int, volume_cm3: int, policy: FeePolicy) -> int:
+    """Freight of one parcel in won, rounded once, half up."""
+    grams = chargeable_g(weight_g=weight_g, volume_cm3=volume_cm3, volume_divisor=policy.volume_divisor)
+    return int((grams * policy.delivery_krw_per_kg / 1000).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def proposed_delivery_fee_krw(parcels: "Iterable[Parcel]", *, policy: FeePolicy) -> int:
+    """What the page proposes for the parcels that are weighed; staff confirm the fee."""
+    return sum(
+        freight_krw(weight_g=parcel.weight_g or 0, volume_cm3=parcel.volume_cm3 or 0, policy=policy)
+        for parcel in parcels
+        if not parcel.closed_at
+    )

@@ -1,0 +1,241 @@
+"""What Stripe tells us, made true in our books: the inbox of webhook events and the settling of sessions.
+
+An event is only a hint that something happened: the money facts are read again at Stripe, so the order and the number of deliveries
+cannot matter. What does not match an open invoice to the cent becomes unapplied money and a task for staff, never an exception.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django_q.tasks import async_task
+
+from core.errors import BidangilError, Conflict
+from integrations import stripe
+from integrations.base import NotFound
+from workflow import payments, refunds
+from workflow.checkout import _closed, lock_attempt
+from workflow.models import Attempt, AttemptStatus, InvoiceKind, LedgerEntry, LedgerKind, Order, StripeEvent
+from workflow.process import CLOSED
+from workflow.transitions import By, TransitionRefused, perform, retried, tell
+
+log = logging.getLogger(__name__)
+
+RECORD_OF = {InvoiceKind.ITEMS: "record_item_payment", InvoiceKind.DELIVERY: "record_delivery_payment"}
+
+
+# --- The inbox ------------------------------------------------------------------------------------------------------------
+
+
+class SignatureRefused(BidangilError):
+    code = "signature_invalid"
+    message = _lazy("The signature is missing, wrong or too old.")
+
+
+def receive_signed(payload: bytes, signature: str) -> None:
+    """Take in what came to the webhook's address. Raises SignatureRefused (400) and stores nothing unless Stripe signed it just now."""
+    try:
+        event = stripe.parse_webhook(payload, signature, secrets=settings.STRIPE_WEBHOOK_SECRETS)
+    except stripe.SignatureRefused as error:
+        raise SignatureRefused from error
+    if isinstance(event.get("id"), str):
+        receive(event)
+    else:
+        log.warning("a signed webhook without an event id was kept aside")
+
+
+def receive(event: Mapping[str, Any]) -> None:
+    """Store a verified event and queue its settling; a second delivery of the same event changes nothing."""
+    try:
+        with transaction.atomic():
+            row = StripeEvent.objects.create(event_id=str(event["id"])[:120], type=str(event.get("type", ""))[:80], payload=dict(event))
+            async_task("workflow.settlement.settle_event", row.pk)
+    except IntegrityError:
+        log.info("Stripe event %s came again", event["id"])
+
+
+def settle_event(pk: int) -> None:
+    """Act on one stored event, once. Raises ProviderError when Stripe does not answer; the sweep of the inbox tries again."""
+    row = StripeEvent.objects.get(pk=pk)
+    if row.settled_at:
+        return
+    StripeEvent.objects.filter(pk=pk).update(attempts=F("attempts") + 1)
+    outcome = _act_on(row.type, _object_of(row.payload))
+    StripeEvent.objects.filter(pk=pk, settled_at=None).update(settled_at=now(), outcome=outcome[:200])
+
+
+def _object_of(payload: Any) -> dict[str, Any]:
+    data = payload.get("data") if isinstance(payload, dict) else None
+    thing = data.get("object") if isinstance(data, dict) else None
+    return thing if isinstance(thing, dict) else {}
+
+
+def _act_on(kind: str, thing: dict[str, Any]) -> str:
+    if kind.startswith("checkout.session.") and isinstance(thing.get("id"), str):
+        return settle_session(thing["id"])
+    if kind.startswith("refund.") and isinstance(thing.get("id"), str):
+        return refunds.settle_refund(thing["id"])
+    if kind == "charge.refunded" and isinstance(thing.get("payment_intent"), str):
+        return refunds.settle_refunds_of(thing["payment_intent"])
+    if kind.startswith("charge.dispute."):
+        return _note_dispute(thing)
+    return "ignored: not a type we act on"
+
+
+def _note_dispute(thing: dict[str, Any]) -> str:
+    """A dispute stops the order's way forward and is put before staff; it never moves the order."""
+    from workflow.transitions import hold
+
+    capture = LedgerEntry.objects.filter(kind=LedgerKind.CAPTURE, payment_intent_id=thing.get("payment_intent") or "-").first()
+    order = capture.order if capture else None
+    text = _("A payment is disputed at Stripe (%(reason)s).") % {"reason": thing.get("reason", "?")}
+    payments.staff_task(key=f"dispute:{thing.get('id', '?')}", kind="dispute", order=order, text=text)
+    if order is None:
+        return "dispute of an unknown payment"
+    try:
+        hold(order.pk, reason=text, by=By.stripe())
+    except TransitionRefused:
+        return "dispute noted; the order is closed or on hold already"
+    return "dispute: order on hold"
+
+
+# --- Sessions -------------------------------------------------------------------------------------------------------------
+
+
+def settle_session(session_id: str) -> str:
+    """Read a session at Stripe and make our books agree with it; what was done, in words."""
+    try:
+        return settle(stripe.retrieve_checkout_session(session_id))
+    except NotFound:
+        return "kept aside: Stripe does not know this session"
+
+
+def settle(session: stripe.CheckoutSession) -> str:
+    """Make our books agree with a session as Stripe shows it now."""
+    attempt_id = _attempt_of(session)
+    if attempt_id is None:
+        return _keep_aside(session)
+    if session.status == "expired":
+        return _settle_expired(attempt_id, session)
+    if session.status == "open":
+        return "still open"
+    if session.payment_status != "paid":
+        return _settle_unpaid(attempt_id, session)
+    return _settle_paid(attempt_id, session)
+
+
+def _attempt_of(session: stripe.CheckoutSession) -> int | None:
+    """By session id, else by the key that we gave it."""
+    keys = [key for key in (session.metadata.get("attempt"), session.client_reference_id) if key]
+    known = Attempt.objects.filter(Q(session_id=session.id) | Q(key__in=keys, session_id=None))
+    return known.values_list("pk", flat=True).first()
+
+
+def _keep_aside(session: stripe.CheckoutSession) -> str:
+    if session.payment_status != "paid" or not session.payment_intent_id:
+        return "kept aside: not a session of ours"
+    payments.book_unapplied(
+        order=None,
+        invoice=None,
+        amount_cents=session.amount_total_cents,
+        currency=session.currency,
+        payment_intent_id=session.payment_intent_id,
+        why=_("A paid session that belongs to no order of ours."),
+    )
+    return "unapplied: not a session of ours"
+
+
+def _settle_expired(attempt_id: int, session: stripe.CheckoutSession) -> str:
+    with transaction.atomic():
+        _order, attempt = lock_attempt(attempt_id)
+        if attempt.status in (AttemptStatus.PAID, AttemptStatus.CLOSED):
+            return "already closed"
+        if attempt.status != AttemptStatus.CLOSING:
+            attempt.status = AttemptStatus.CLOSING
+        attempt.session_id, attempt.processing = session.id, False
+        attempt.save()
+    _closed(attempt_id)
+    return "session closed"
+
+
+def _settle_unpaid(attempt_id: int, session: stripe.CheckoutSession) -> str:
+    """Complete but not paid: an asynchronous method is on its way, or it failed and the session can never be paid."""
+    intent = stripe.retrieve_payment_intent(session.payment_intent_id) if session.payment_intent_id else None
+    processing = intent is not None and intent.status in ("processing", "succeeded")
+    with transaction.atomic():
+        order, attempt = lock_attempt(attempt_id)
+        if attempt.status in (AttemptStatus.PAID, AttemptStatus.CLOSED):
+            return "already closed"
+        attempt.session_id, attempt.processing = session.id, processing
+        attempt.status = AttemptStatus.OPEN if processing else AttemptStatus.CLOSING
+        if processing:
+            attempt.then_perform = None
+        attempt.save()
+        tell(order, "order.invoice", kind=attempt.invoice.kind, invoice=attempt.invoice.number)
+    if processing:
+        return "payment in process"
+    _closed(attempt_id)
+    return "payment failed"
+
+
+@retried
+@transaction.atomic
+def _settle_paid(attempt_id: int, session: stripe.CheckoutSession) -> str:
+    order, attempt = lock_attempt(attempt_id)
+    intent = session.payment_intent_id or session.id
+    if LedgerEntry.objects.filter(source="stripe", kind__in=[LedgerKind.CAPTURE, LedgerKind.UNAPPLIED], reference=intent).exists():
+        return "already booked"
+    attempt.session_id, attempt.payment_intent_id, attempt.url, attempt.processing = session.id, intent, "", False
+    attempt.status, attempt.then_perform, attempt.request = AttemptStatus.PAID, None, {}
+    attempt.save()
+    why = _why_not_applied(order, attempt, session)
+    if not why:
+        facts = {
+            "attempt": attempt.pk,
+            "payment_intent": intent,
+            "amount_usd_cents": session.amount_total_cents,
+            "currency": session.currency,
+        }
+        try:
+            with transaction.atomic():
+                perform(order.pk, RECORD_OF[InvoiceKind(attempt.invoice.kind)], by=By.stripe(), **facts)
+            return "payment recorded"
+        except (TransitionRefused, payments.AmountMismatch, Conflict) as refused:
+            why = str(refused.message)
+    return _book_unapplied(order, attempt, session, why=why)
+
+
+def _why_not_applied(order: Order, attempt: Attempt, session: stripe.CheckoutSession) -> str:
+    """Why this money does not pay its invoice, or an empty string."""
+    invoice = attempt.invoice
+    if (session.amount_total_cents, session.currency) != (invoice.amount_usd_cents, invoice.currency):
+        return _("Another amount or currency than the invoice asks for.")
+    if session.metadata.get("order", order.number) != order.number:
+        return _("The payment names another order.")
+    payable = payments.payable_invoice(order, kind=invoice.kind)
+    if payable is None or payable.pk != invoice.pk:
+        return _("The invoice was already paid, withdrawn or had run out.")
+    return ""
+
+
+def _book_unapplied(order: Order, attempt: Attempt, session: stripe.CheckoutSession, *, why: str) -> str:
+    payments.book_unapplied(
+        order=order,
+        invoice=attempt.invoice,
+        amount_cents=session.amount_total_cents,
+        currency=session.currency,
+        payment_intent_id=attempt.payment_intent_id,
+        why=why,
+    )
+    if order.state in CLOSED and session.currency == "usd":
+        refunds.give_back(
+            order, invoice=attempt.invoice, payment_intent_id=attempt.payment_intent_id, amount_usd_cents=session.amount_total_cents
+        )
+    tell(order, "order.invoice", kind=attempt.invoice.kind, invoice=attempt.invoice.number)
+    return f"unapplied: {why}"

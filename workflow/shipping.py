@@ -1,0 +1,23 @@
+"""Parcels as the warehouse makes them: hand-over and opening again. What couriers say of them is `tracking.py`."""
+
+from datetime import datetime
+
+from workflow.models import Item, Order, Parcel
+
+
+def hand_over(order: Order, *, at: datetime) -> None:
+    """The parcels are with the courier from now on; the first look at each is due at once."""
+    parcels = [parcel for parcel in order.parcels.all() if not parcel.closed_at and not parcel.delivered_at]
+    for parcel in parcels:
+        parcel.handed_over_at = parcel.next_poll_at = at
+        parcel.poll_failures = 0
+    Parcel.objects.bulk_update(parcels, ["handed_over_at", "next_poll_at", "poll_failures"])
+
+
+def unpack(order: Order, *, at: datetime) -> None:
+    """Parcels that came back are closed and kept for the record; their items wait to be packed again."""
+    for parcel in order.parcels.all():
+        if not parcel.delivered_at and not parcel.closed_at:
+            parcel.closed_at, parcel.next_poll_at = at, None
+    Parcel.objects.bulk_update(order.parcels.all(), ["closed_at", "next_poll_at"])
+    Item.objects.filter(order=order, parcel__in=[parcel for parcel in order.parcels.all() if not parcel.delivered_at]).update(parcel=None)

@@ -1,0 +1,331 @@
+"""The one door through which an order moves: `perform()`. Admin buttons, the API, webhooks, jobs, imports and the demo data all
+come through here; nothing else calls a transition method.
+
+`perform` does all of it in one transaction, or none: lock the order, check who and when, run the method, write what belongs to it
+(`writes.py`), one event row, one effect row per name, the live event. `ask` is what a person's button calls: the same, or, where a
+checkout session must be closed at Stripe first, the start of that.
+"""
+
+import functools
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, ParamSpec, TypeVar
+
+from django.db import OperationalError, transaction
+from django.db.models import prefetch_related_objects
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from core import events, outbox
+from core.accounts.models import User
+from core.errors import Conflict, NotFound
+from workflow import writes
+from workflow.fsm import Guard, Spec
+from workflow.models import Order, OrderEvent
+from workflow.models.journal import Door
+from workflow.process import TRANSITIONS, Actor, Role, roles_of
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class TransitionRefused(Conflict):
+    """The move is not possible: wrong state, wrong person, or a guard does not hold. Nothing was changed."""
+
+    code = "transition_refused"
+
+
+@dataclass(frozen=True)
+class By:
+    """Who acts, and through which door."""
+
+    actor: str
+    door: str
+    user: User | None = None
+    roles: frozenset[str] = field(default_factory=frozenset)
+
+    @classmethod
+    def staff(cls, user: User, *, door: str = Door.ADMIN) -> "By":
+        return cls(actor="staff", door=door, user=user, roles=roles_held(user))
+
+    @classmethod
+    def customer(cls, user: User) -> "By":
+        return cls(actor=Actor.CUSTOMER, door=Door.API, user=user)
+
+    @classmethod
+    def stripe(cls, *, door: str = Door.WEBHOOK) -> "By":
+        return cls(actor=Actor.STRIPE, door=door)
+
+    @classmethod
+    def courier(cls) -> "By":
+        return cls(actor=Actor.COURIER, door=Door.JOB)
+
+    @classmethod
+    def job(cls) -> "By":
+        return cls(actor=Actor.JOB, door=Door.JOB)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"actor": self.actor, "door": self.door, "user": self.user.pk if self.user else None}
+
+    @classmethod
+    def from_json(cls, said: dict[str, Any]) -> "By":
+        user = User.objects.get(pk=said["user"]) if said["user"] else None
+        roles = roles_held(user) if user and said["actor"] == "staff" else frozenset()
+        return cls(actor=said["actor"], door=said["door"], user=user, roles=roles)
+
+
+def roles_held(user: User) -> frozenset[str]:
+    """The staff roles of an active person; a superuser is an owner."""
+    if not (user.is_active and user.is_staff):
+        return frozenset()
+    if user.is_superuser:
+        return frozenset({Role.OWNER.value})
+    cached: frozenset[str] | None = user.__dict__.get("_roles_held")
+    if cached is None:
+        cached = frozenset(user.groups.values_list("name", flat=True)) & frozenset(Role.values)
+        user.__dict__["_roles_held"] = cached
+    return cached
+
+
+#: lock wait timeout, deadlock, record changed since read: somebody else was quicker, a second try may succeed
+RETRYABLE = {1205, 1213, 1020}
+
+
+def retried(function: Callable[P, R]) -> Callable[P, R]:
+    """Run again, at most three times, what the database gave up for a lock; only at the outermost level, where all of it is undone."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        for attempt in range(3):
+            try:
+                return function(*args, **kwargs)
+            except OperationalError as error:
+                outermost = not transaction.get_connection().in_atomic_block
+                if attempt == 2 or not outermost or not error.args or error.args[0] not in RETRYABLE:
+                    raise
+                time.sleep(random.uniform(0.02, 0.1) * 2**attempt)  # noqa: S311 - jitter, not a secret
+        raise AssertionError("unreachable")
+
+    return run
+
+
+def lock_order(order_id: int) -> Order:
+    """The order under its row lock, with what guards and writes look at. First in the lock order: order, invoice, attempt, event, stream."""
+    order = Order.objects.select_for_update().filter(pk=order_id).first()
+    if order is None:
+        raise NotFound
+    prefetch_related_objects([order], "items", "parcels", "invoices__attempts", "refunds")
+    return order
+
+
+@retried
+@transaction.atomic
+def perform(order_id: int, move: Callable[..., Any] | str, *, by: By, **facts: Any) -> Order:
+    """Make one transition, or raise TransitionRefused (409) and change nothing. `facts` are JSON-able and hold no personal data."""
+    spec = TRANSITIONS[move if isinstance(move, str) else move.__name__]
+    order = lock_order(order_id)
+    check(order, spec, by=by, facts=facts)
+    from_state = order.state
+    getattr(order, spec.name)(**{name: facts[name] for name in spec.asks if name in facts and name != "proof"})
+    order.state_since = now()
+    for write in spec.also:
+        writes.WRITERS[write](order, by=by, facts=facts)
+    record(order, name=spec.name, from_state=from_state, by=by, facts=facts, then=spec.then)
+    return order
+
+
+def record(
+    order: Order, *, name: str, from_state: str, by: By, facts: dict[str, Any], then: Iterable[str] = (), live: str = "order.state"
+) -> OrderEvent:
+    """Save a locked order with its event row, its effects and the live event; the only writer of all four."""
+    before = order.last_event_number
+    order.last_event_number = before + 1
+    order.version += 1
+    order.save()
+    last = OrderEvent.objects.filter(order=order, number=before).values_list("hash", flat=True).first()
+    event = OrderEvent(
+        order=order,
+        number=before + 1,
+        name=name,
+        from_state=from_state,
+        to_state=order.state,
+        actor=by.actor,
+        user=by.user,
+        door=by.door,
+        facts=facts,
+        at=now(),
+        previous_hash=last or "",
+    )
+    event.hash = event.digest()
+    event.save(force_insert=True)
+    outbox.promise(list(then), subject=order.subject, payload={"order": order.pk, "event": event.number})
+    tell(order, live)
+    return event
+
+
+def tell(order: Order, kind: str, **data: Any) -> None:
+    """A live event to the customer and to staff. Last in its transaction: the streams' counters are locked until the commit."""
+    said = {"order": order.number, "state": order.state, "step": int(order.step), "at": now().isoformat(), **data}
+    for channel in (events.user_channel(order.customer_id), events.STAFF_CHANNEL):
+        events.publish(channel, kind, said)
+
+
+# --- May this person make this move? --------------------------------------------------------------------------------------
+
+
+def check(order: Order, spec: Spec, *, by: By, facts: dict[str, Any]) -> None:
+    """Raise TransitionRefused with the first reason why not."""
+    if order.state not in spec.sources:
+        if spec.name == "cancel" and by.actor == Actor.CUSTOMER and not order.is_closed:
+            raise TransitionRefused(_("This order can no longer be cancelled by yourself. Please write to us."), code="cancel_needs_staff")
+        raise TransitionRefused(_("This is not possible while the order is “%(state)s”.") % {"state": order.get_state_display()})  # type: ignore[attr-defined]
+    if not may(order, spec, by=by):
+        if spec.name == "cancel" and by.actor == Actor.CUSTOMER:
+            raise TransitionRefused(_("This order can no longer be cancelled by yourself. Please write to us."), code="cancel_needs_staff")
+        raise TransitionRefused(_("You may not do this."), code="not_allowed")
+    if order.hold_reason and spec.stopped_by_hold:
+        raise TransitionRefused(_("The order is on hold: %(reason)s") % {"reason": order.hold_reason}, code="on_hold")
+    for guard in unmet(order, spec, by=by):
+        raise TransitionRefused(guard.reason, code=guard.code)
+    _check_facts(spec, by=by, facts=facts)
+
+
+def may(order: Order, spec: Spec, *, by: By) -> bool:
+    """Whether this actor may make the move from the order's state, apart from guards."""
+    if by.actor != "staff":
+        is_owner = by.user is not None and by.user.pk == order.customer_id
+        return by.actor in spec.by.get(order.state, ()) and (by.actor != Actor.CUSTOMER or is_owner)
+    if by.user is None or not by.roles & roles_of(spec, order.state):
+        return False
+    return by.user.has_perm(f"workflow.{spec.name}")
+
+
+def unmet(order: Order, spec: Spec, *, by: By) -> list[Guard]:
+    """The guards that do not hold for this actor."""
+    return [guard for guard in spec.when if (not guard.only_for or by.actor in guard.only_for) and not guard(order)]
+
+
+def _check_facts(spec: Spec, *, by: By, facts: dict[str, Any]) -> None:
+    for name in spec.asks:
+        needed = name != "proof" or (by.actor == "staff" and bool(spec.proof_from))
+        if needed and not str(facts.get(name) or "").strip():
+            raise TransitionRefused(_("“%(name)s” is needed.") % {"name": name}, code="fact_missing")
+
+
+@dataclass(frozen=True)
+class Move:
+    """A transition as a person sees it: may be pressed now, or what is still missing."""
+
+    spec: Spec
+    missing: tuple[Guard, ...]
+    on_hold: bool
+
+    @property
+    def is_ready(self) -> bool:
+        return not self.missing and not self.on_hold
+
+
+def moves(order: Order, *, by: By) -> list[Move]:
+    """The transitions this actor may make from the order's state, in the table's order, each with what is still missing."""
+    return [
+        Move(spec=spec, missing=tuple(_still_missing(order, spec, by=by)), on_hold=bool(order.hold_reason) and spec.stopped_by_hold)
+        for spec in TRANSITIONS.values()
+        if order.state in spec.sources and may(order, spec, by=by)
+    ]
+
+
+def _still_missing(order: Order, spec: Spec, *, by: By) -> list[Guard]:
+    """As `unmet`, but a checkout that is still open is not in a person's way: asking for the move closes it."""
+    return [guard for guard in unmet(order, spec, by=by) if not (spec.closes_attempt and guard.code == "checkout_open")]
+
+
+# --- What people's buttons call -------------------------------------------------------------------------------------------
+
+
+@retried
+@transaction.atomic
+def ask(order_id: int, move: Callable[..., Any] | str, *, by: By, seen_version: int | None = None, **facts: Any) -> Order:
+    """Perform a move at once, or start closing the checkout session that stands in its way; a job then performs it as the asker.
+
+    `seen_version` is the order's version the person looked at; a newer one is refused with the code `changed_meanwhile`.
+    """
+    from workflow import payments
+
+    spec = TRANSITIONS[move if isinstance(move, str) else move.__name__]
+    order = lock_order(order_id)
+    if seen_version is not None and seen_version != order.version:
+        raise TransitionRefused(_("Somebody changed this order meanwhile. Please look at it again."), code="changed_meanwhile")
+    attempt = payments.open_attempt(order, kind=spec.closes_attempt) if spec.closes_attempt and order.state in spec.sources else None
+    if attempt is None:
+        return perform(order.pk, spec.name, by=by, **facts)
+    if not may(order, spec, by=by):
+        raise TransitionRefused(_("You may not do this."), code="not_allowed")
+    for guard in _still_missing(order, spec, by=by):
+        raise TransitionRefused(guard.reason, code=guard.code)
+    payments.start_closing(attempt, then_perform={"transition": spec.name, "by": by.as_json(), "facts": facts})
+    return order
+
+
+# --- Beside the state: hold and questions ---------------------------------------------------------------------------------
+
+HOLDERS = frozenset({Role.SUPPORT, Role.FINANCE, Role.OWNER})
+ASKERS = frozenset({Role.BUYER, Role.SUPPORT, Role.WAREHOUSE, Role.OWNER})
+
+
+def _beside(order_id: int, *, by: By, roles: frozenset[Any]) -> Order:
+    order = lock_order(order_id)
+    if by.actor == "staff" and not by.roles & roles:
+        raise TransitionRefused(_("You may not do this."), code="not_allowed")
+    if order.is_closed:
+        raise TransitionRefused(_("The order is closed."))
+    return order
+
+
+@retried
+@transaction.atomic
+def hold(order_id: int, *, reason: str, by: By) -> Order:
+    """Stop the order's way forward; payments and cancelling stay possible."""
+    order = _beside(order_id, by=by, roles=HOLDERS)
+    if order.hold_reason or not reason.strip():
+        raise TransitionRefused(_("The order is already on hold, or the reason is missing."))
+    order.hold_reason, order.held_at = reason.strip()[:200], now()
+    record(order, name="hold", from_state=order.state, by=by, facts={"reason": order.hold_reason})
+    return order
+
+
+@retried
+@transaction.atomic
+def release(order_id: int, *, by: By) -> Order:
+    """End a hold."""
+    order = _beside(order_id, by=by, roles=HOLDERS)
+    if not order.hold_reason:
+        raise TransitionRefused(_("The order is not on hold."))
+    order.hold_reason, order.held_at = "", None
+    record(order, name="release", from_state=order.state, by=by, facts={})
+    return order
+
+
+@retried
+@transaction.atomic
+def ask_customer(order_id: int, *, question: str, by: By) -> Order:
+    """Ask the customer something: the order waits on them until they answer, and they are told."""
+    order = _beside(order_id, by=by, roles=ASKERS)
+    if order.question or not question.strip():
+        raise TransitionRefused(_("A question is already open, or it is empty."))
+    order.question, order.asked_at = question.strip(), now()
+    record(order, name="ask", from_state=order.state, by=by, facts={}, then=["notify_customer"])
+    return order
+
+
+@retried
+@transaction.atomic
+def answer_question(order_id: int, *, by: By) -> Order:
+    """The customer answered (or staff settled it with them): the order waits on staff again."""
+    order = _beside(order_id, by=by, roles=ASKERS)
+    if not order.question:
+        raise TransitionRefused(_("No question is open."))
+    order.question, order.asked_at = "", None
+    record(order, name="answer", from_state=order.state, by=by, facts={}, then=["notify_staff"])
+    return order

@@ -1,0 +1,240 @@
+"""What staff enter about the items and parcels of one order: screening, prices, purchases, arrivals, parcels, labels, the fee.
+
+The order page, the bulk page and imports all call these. Each locks the order, checks that it is the time for it, writes, and leaves
+one event row of who did what. Item statuses are moved here and in `writes.py`, nowhere else.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from core.errors import Invalid
+from integrations.couriers import COURIERS
+from integrations.tracking_numbers import normalise
+from workflow.models import Item, ItemStatus, Order, Parcel
+from workflow.process import Role, State
+from workflow.transitions import By, TransitionRefused, lock_order, record, retried
+
+MAX_PRICE_KRW = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Task:
+    """A kind of entry: in which states it makes sense, and whose work it is."""
+
+    name: str
+    states: frozenset[str]
+    roles: frozenset[str]
+
+
+def _task(name: str, states: Iterable[State], roles: Iterable[Role]) -> Task:
+    return Task(name, frozenset(states), frozenset({*roles, Role.OWNER}))
+
+
+SCREEN = _task("screen_items", [State.QUOTE_REQUESTED, State.QUOTE_APPROVED], [Role.BUYER])
+PRICE = _task("price_items", [State.QUOTE_REQUESTED, State.QUOTE_APPROVED], [Role.BUYER])
+BUY = _task("buy_items", [State.ITEMS_PAID], [Role.BUYER])
+RECEIVE = _task("receive_items", [State.ITEMS_PURCHASED], [Role.WAREHOUSE])
+PACK = _task("pack_parcels", [State.AT_WAREHOUSE], [Role.WAREHOUSE])
+SET_FEE = _task("set_delivery_fee", [State.AT_WAREHOUSE], [Role.WAREHOUSE, Role.FINANCE])
+LABEL = _task("label_parcels", [State.DELIVERY_PAID, State.SHIPPED], [Role.WAREHOUSE])
+TASKS = (SCREEN, PRICE, BUY, RECEIVE, PACK, SET_FEE, LABEL)
+
+
+def tasks_open(order: Order, *, by: By) -> list[Task]:
+    """What this person may enter about the order now."""
+    return [task for task in TASKS if order.state in task.states and by.roles & task.roles]
+
+
+def _begin(order_id: int, task: Task, *, by: By, seen_version: int | None) -> Order:
+    order = lock_order(order_id)
+    if not by.roles & task.roles:
+        raise TransitionRefused(_("You may not do this."), code="not_allowed")
+    if seen_version is not None and seen_version != order.version:
+        raise TransitionRefused(_("Somebody changed this order meanwhile. Please look at it again."), code="changed_meanwhile")
+    if order.state not in task.states:
+        raise TransitionRefused(_("This is not possible while the order is “%(state)s”.") % {"state": order.get_state_display()})  # type: ignore[attr-defined]
+    return order
+
+
+def _finish(order: Order, task: Task, *, by: By, facts: dict[str, Any]) -> Order:
+    record(order, name=task.name, from_state=order.state, by=by, facts=facts, live="order.item")
+    return order
+
+
+def _item(order: Order, item_id: int) -> Item:
+    for item in order.items.all():
+        if item.pk == item_id:
+            return item
+    raise Invalid(_("This item is not part of the order."), field="item")
+
+
+def _whole(value: Any, *, field: str, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise Invalid(
+            _("%(field)s must be a whole number from %(low)s to %(high)s.") % {"field": field, "low": low, "high": high}, field=field
+        )
+    return value
+
+
+# --- Quote ----------------------------------------------------------------------------------------------------------------
+
+
+@retried
+@transaction.atomic
+def screen_items(order_id: int, *, verdicts: Mapping[int, Mapping[str, str]], by: By, seen_version: int | None = None) -> Order:
+    """`{item id: {"verdict": "approved" | "rejected", "note": …}}`; a rejection needs a note, which the customer reads."""
+    order = _begin(order_id, SCREEN, by=by, seen_version=seen_version)
+    changed = []
+    for item_id, said in verdicts.items():
+        item, verdict, note = _item(order, item_id), said["verdict"], said.get("note", "").strip()[:500]
+        if verdict not in (ItemStatus.APPROVED, ItemStatus.REJECTED):
+            raise Invalid(_("Approve or reject."), field="verdict")
+        if verdict == ItemStatus.REJECTED and not note:
+            raise Invalid(_("Please say why the item is rejected; the customer reads it."), field="note")
+        item.status, item.screening_note = ItemStatus(verdict), note
+        changed.append(item)
+    Item.objects.bulk_update(changed, ["status", "screening_note"])
+    return _finish(order, SCREEN, by=by, facts={"items": {str(i.position): str(i.status) for i in changed}})
+
+
+@retried
+@transaction.atomic
+def price_items(
+    order_id: int, *, prices: Mapping[int, int], names: Mapping[int, str] | None = None, by: By, seen_version: int | None = None
+) -> Order:
+    """Unit prices in won by item id, and product names. Nothing is asked of the customer until the prices are confirmed."""
+    order = _begin(order_id, PRICE, by=by, seen_version=seen_version)
+    changed = {}
+    for item_id, price in prices.items():
+        item = _item(order, item_id)
+        item.price_krw = _whole(price, field="price_krw", low=1, high=MAX_PRICE_KRW // item.quantity)
+        changed[item_id] = item
+    for item_id, name in (names or {}).items():
+        item = changed.setdefault(item_id, _item(order, item_id))
+        item.name = name.strip()[:200]
+    Item.objects.bulk_update(changed.values(), ["price_krw", "name"])
+    return _finish(order, PRICE, by=by, facts={"prices_krw": {str(i.position): i.price_krw for i in changed.values()}})
+
+
+# --- Buying and warehouse -------------------------------------------------------------------------------------------------
+
+
+@retried
+@transaction.atomic
+def buy_items(order_id: int, *, purchases: Mapping[int, Mapping[str, Any]], by: By, seen_version: int | None = None) -> Order:
+    """`{item id: {"shop_order_number": …, "paid_price_krw": won in all}}`; the end of free cancelling for the customer."""
+    order = _begin(order_id, BUY, by=by, seen_version=seen_version)
+    changed = []
+    for item_id, said in purchases.items():
+        item, number = _item(order, item_id), str(said["shop_order_number"]).strip()
+        if not item.is_live:
+            raise Invalid(_("This item is no longer part of the order."), field="item")
+        if not number or len(number) > 60:
+            raise Invalid(_("The shop's order number is missing or too long."), field="shop_order_number")
+        item.paid_price_krw = _whole(said["paid_price_krw"], field="paid_price_krw", low=0, high=MAX_PRICE_KRW)
+        item.shop_order_number, item.status = number, ItemStatus.PURCHASED
+        changed.append(item)
+    Item.objects.bulk_update(changed, ["shop_order_number", "paid_price_krw", "status"])
+    return _finish(order, BUY, by=by, facts={"paid_krw": {str(i.position): i.paid_price_krw for i in changed}})
+
+
+@retried
+@transaction.atomic
+def receive_items(order_id: int, *, item_ids: Iterable[int], inspected: bool, by: By, seen_version: int | None = None) -> Order:
+    """Items that arrived; `inspected` when they were also looked at and are right."""
+    order = _begin(order_id, RECEIVE, by=by, seen_version=seen_version)
+    changed = [_item(order, item_id) for item_id in item_ids]
+    for item in changed:
+        if item.status not in (ItemStatus.PURCHASED, ItemStatus.ARRIVED, ItemStatus.INSPECTED):
+            raise Invalid(_("This item was not bought."), field="item")
+        item.arrived_at = item.arrived_at or now()
+        item.inspected_at = now() if inspected else None
+        item.status = ItemStatus.INSPECTED if inspected else ItemStatus.ARRIVED
+    Item.objects.bulk_update(changed, ["arrived_at", "inspected_at", "status"])
+    return _finish(order, RECEIVE, by=by, facts={"items": {str(i.position): str(i.status) for i in changed}})
+
+
+# --- Parcels --------------------------------------------------------------------------------------------------------------
+
+
+@retried
+@transaction.atomic
+def pack_parcel(
+    order_id: int,
+    *,
+    weight_g: int,
+    volume_cm3: int,
+    item_ids: Iterable[int] | None = None,
+    parcel_id: int | None = None,
+    by: By,
+    seen_version: int | None = None,
+) -> Parcel:
+    """Make or change a parcel: grams, cubic centimetres, and which items lie in it (None: every live item that is in no other)."""
+    order = _begin(order_id, PACK, by=by, seen_version=seen_version)
+    parcel = _parcel(order, parcel_id) if parcel_id else Parcel(order=order, position=_next_position(order))
+    parcel.weight_g = _whole(weight_g, field="weight_g", low=1, high=70_000)
+    parcel.volume_cm3 = _whole(volume_cm3, field="volume_cm3", low=1, high=1_000_000)
+    parcel.save()
+    wanted = {i.pk for i in order.items.all() if i.is_live and i.parcel_id in (None, parcel.pk)} if item_ids is None else set(item_ids)
+    chosen = [_item(order, item_id) for item_id in wanted]
+    Item.objects.filter(parcel=parcel).exclude(pk__in=wanted).update(parcel=None)
+    Item.objects.filter(pk__in=[item.pk for item in chosen]).update(parcel=parcel)
+    _finish(order, PACK, by=by, facts={"parcel": parcel.position, "weight_g": weight_g, "volume_cm3": volume_cm3, "items": len(chosen)})
+    return parcel
+
+
+@retried
+@transaction.atomic
+def remove_parcel(order_id: int, *, parcel_id: int, by: By) -> Order:
+    """Take a parcel apart that was packed but not handed over."""
+    order = _begin(order_id, PACK, by=by, seen_version=None)
+    parcel = _parcel(order, parcel_id)
+    if parcel.handed_over_at:
+        raise TransitionRefused(_("This parcel was handed over; it stays on record."))
+    facts = {"removed": parcel.position}
+    parcel.delete()
+    return _finish(order, PACK, by=by, facts=facts)
+
+
+def _next_position(order: Order) -> int:
+    return max((parcel.position for parcel in order.parcels.all()), default=0) + 1
+
+
+def _parcel(order: Order, parcel_id: int) -> Parcel:
+    for parcel in order.parcels.all():
+        if parcel.pk == parcel_id:
+            return parcel
+    raise Invalid(_("This parcel is not part of the order."), field="parcel")
+
+
+@retried
+@transaction.atomic
+def set_delivery_fee(order_id: int, *, fee_krw: int, by: By, seen_version: int | None = None) -> Order:
+    """The freight in won, before the card fee; `pricing.proposed_delivery_fee_krw` proposes it."""
+    order = _begin(order_id, SET_FEE, by=by, seen_version=seen_version)
+    order.delivery_fee_krw = _whole(fee_krw, field="delivery_fee_krw", low=1, high=100_000_000)
+    return _finish(order, SET_FEE, by=by, facts={"delivery_fee_krw": fee_krw})
+
+
+@retried
+@transaction.atomic
+def label_parcel(order_id: int, *, parcel_id: int, courier: str, tracking_number: str, by: By, seen_version: int | None = None) -> Parcel:
+    """Courier and tracking number of a parcel. Correcting a shipped one starts its tracking anew; the old scans stay on record."""
+    order = _begin(order_id, LABEL, by=by, seen_version=seen_version)
+    parcel, number = _parcel(order, parcel_id), normalise(tracking_number)
+    if courier not in COURIERS:
+        raise Invalid(_("Unknown courier."), field="courier")
+    if not COURIERS[courier].is_valid_number(number):
+        raise Invalid(_("This is not a valid %(courier)s number.") % {"courier": COURIERS[courier].label}, field="tracking_number")
+    changed = (parcel.courier, parcel.tracking_number) != (courier, number)
+    parcel.courier, parcel.tracking_number = courier, number
+    if changed and parcel.handed_over_at and not parcel.delivered_at:
+        parcel.status, parcel.next_poll_at, parcel.poll_failures = "pending", now(), 0
+    parcel.save()
+    _finish(order, LABEL, by=by, facts={"parcel": parcel.position, "courier": courier, "tracking_number": number})
+    return parcel
