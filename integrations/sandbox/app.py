@@ -9,17 +9,24 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
-from integrations.sandbox import control
+from integrations.sandbox import control, ems, fedex, fx, sens, twilio
 from integrations.sandbox.books import Books
 from integrations.sandbox.control import Control
+from integrations.sandbox.ems import Ems
 from integrations.sandbox.faults import ErrorAnswer, FaultGate, Faults, Recorder
+from integrations.sandbox.fedex import Fedex
+from integrations.sandbox.fx import Rates
 from integrations.sandbox.options import Options
+from integrations.sandbox.pages import Pages
+from integrations.sandbox.parcels import Parcels, UnknownParcel
+from integrations.sandbox.sens import Sens
 from integrations.sandbox.stripe import api as stripe_api
 from integrations.sandbox.stripe.errors import StripeRefusal
 from integrations.sandbox.stripe.idempotency import OneAtATime
 from integrations.sandbox.stripe.ledger import Ledger
 from integrations.sandbox.stripe.sessions import expire_due
 from integrations.sandbox.stripe.webhooks import Deliveries
+from integrations.sandbox.twilio import Twilio
 
 
 @dataclass(frozen=True)
@@ -30,20 +37,33 @@ class Service:
 
 
 def build_app(options: Options, *, books: Books, faults: Faults) -> Starlette:
-    ledger = Ledger(books)
-    routes: list[BaseRoute] = [Mount("/_control", routes=Control(books, faults, ledger).routes())]
-    routes += [_mounted(service, books=books, faults=faults) for service in _services(options, ledger)]
+    ledger, parcels = Ledger(books), Parcels(books)
+    routes: list[BaseRoute] = [Mount("/_control", routes=Control(books, faults, ledger, parcels).routes())]
+    routes += [_mounted(service, books=books, faults=faults) for service in _services(options, ledger, parcels)]
+    pages = Pages(options, ledger, parcels)
+    routes += pages.routes()
     return Starlette(
         routes=routes,
-        exception_handlers={control.BadQuestion: control.bad_question, StripeRefusal: control.stripe_refusal},
+        exception_handlers={
+            control.BadQuestion: control.bad_question,
+            UnknownParcel: control.bad_question,
+            StripeRefusal: control.stripe_refusal,
+            404: pages.not_found,
+            405: pages.not_found,
+        },
         lifespan=lambda _: _background(options, ledger),
     )
 
 
-def _services(options: Options, ledger: Ledger) -> list[Service]:
-    keys = options.credentials
+def _services(options: Options, ledger: Ledger, parcels: Parcels) -> list[Service]:
+    keys, books = options.credentials, ledger.books
     return [
         Service("stripe", stripe_api.stripe_app(ledger, secret_key=keys.stripe_secret_key), stripe_api.error_answer),
+        Service("fedex", Fedex(books, parcels, keys).app(), fedex.error_answer),
+        Service("ems", Ems(parcels, service_key=keys.ems_service_key).app(), ems.error_answer),
+        Service("sens", Sens(books, keys).app(), sens.error_answer),
+        Service("twilio", Twilio(books, keys).app(), twilio.error_answer),
+        Service("fx", Rates(krw_per_usd=options.krw_per_usd, eximbank_key=keys.eximbank_auth_key).app(), fx.error_answer),
     ]
 
 

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from integrations.sandbox.books import Books, Document
 from integrations.sandbox.faults import MODES, SERVICES, Fault, Faults, recorded_requests
 from integrations.sandbox.inbox import messages
+from integrations.sandbox.parcels import Parcels, read_status, read_time
 from integrations.sandbox.stripe import payments
 from integrations.sandbox.stripe.disputes import close_dispute, open_dispute
 from integrations.sandbox.stripe.errors import StripeRefusal
@@ -79,7 +80,8 @@ async def read_wish(request: Request) -> Wish:
 
 
 class Control:
-    def __init__(self, books: Books, faults: Faults, ledger: Ledger) -> None:
+    def __init__(self, books: Books, faults: Faults, ledger: Ledger, parcels: Parcels) -> None:
+        self._parcels = parcels
         self._books = books
         self._faults = faults
         self._ledger = ledger
@@ -99,6 +101,8 @@ class Control:
             Route("/reset", self.reset, methods=["POST"]),
             Route("/requests", self.requests),
             Route("/inbox", self.inbox),
+            Route("/parcels", self.all_parcels),
+            Route("/parcels/{courier}/{number}", self.move_parcel, methods=["POST"]),
             Route("/stripe", self.stripe_books),
             *(Route(f"/stripe/{name}", self._move(move), methods=["POST"]) for name, move in moves.items()),
         ]
@@ -133,6 +137,15 @@ class Control:
     async def inbox(self, request: Request) -> Response:
         found = messages(self._books, channel=request.query_params.get("channel"), to=request.query_params.get("to"))
         return JSONResponse({"items": found})
+
+    async def all_parcels(self, _: Request) -> Response:
+        return JSONResponse({"items": self._parcels.all()})
+
+    async def move_parcel(self, request: Request) -> Response:
+        wish = await read_wish(request)
+        at = read_time(wish.text("at")) if wish.fields.get("at") is not None else None
+        courier, number = request.path_params["courier"], request.path_params["number"]
+        return JSONResponse(self._parcels.move(courier, number, status=read_status(wish.text("status")), at=at))
 
     async def stripe_books(self, _: Request) -> Response:
         """All of Stripe's objects, oldest first."""

@@ -4,8 +4,8 @@
 and plays it. `Recorder` stands before all of them and writes every request to the books (GET /_control/requests).
 
 The modes: "500", "401", "429", "html", "reset" and "hang" keep the request from the service, nothing is made. "slow" waits and then goes
-on as usual. "created_then_500" and "created_then_hang" let the service do its work and then lose the answer. A held answer is let go early by
-/_control/reset, and dropped as soon as the caller has gone away.
+on as usual. "created_then_500" and "created_then_hang" let the service do its work and then lose the answer. A held answer is let go early
+by /_control/reset, and dropped as soon as the caller has gone away.
 """
 
 import asyncio

@@ -171,11 +171,11 @@ class Sandbox:
         when = at.isoformat() if isinstance(at, datetime) else at
         return self.post(f"parcels/{quote(courier)}/{quote(number, safe='')}", status=status, at=when)
 
-    def get(self, path: str, **query: str | None) -> Answer:
+    def get(self, path: str, /, **query: str | None) -> Answer:
         asked = urlencode({name: value for name, value in query.items() if value is not None})
         return self._call("GET", f"/_control/{path}" + (f"?{asked}" if asked else ""))
 
-    def post(self, path: str, **fields: Any) -> Answer:
+    def post(self, path: str, /, **fields: Any) -> Answer:
         body = json.dumps({name: value for name, value in fields.items() if value is not None})
         return self._call("POST", f"/_control/{path}", body=body)
 
