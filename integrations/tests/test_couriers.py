@@ -1,0 +1,35 @@
+"""What every courier owes to those who use them, whichever it is."""
+
+import pytest
+
+from integrations.couriers import COURIERS, TERMINAL, TrackingStatus
+from integrations.tracking_numbers import RULES
+
+NUMBERS = {"fedex": "986578788855", "ems": "EG123456785KR"}
+
+
+def test_the_couriers_are_known_by_their_codes():
+    assert list(COURIERS) == ["fedex", "ems"]
+    assert all(courier.code == code for code, courier in COURIERS.items())
+    assert set(RULES) == set(COURIERS)
+
+
+@pytest.mark.parametrize("code", COURIERS)
+def test_each_checks_its_own_numbers_and_links_to_its_own_page(code):
+    courier, number = COURIERS[code], NUMBERS[code]
+
+    assert courier.is_valid_number(number)
+    assert not any(courier.is_valid_number(other) for other in NUMBERS.values() if other != number)
+    assert courier.tracking_url(f" {number.lower()}\"'><script>").startswith("https://")
+    assert number in courier.tracking_url(number)
+    assert "<" not in courier.tracking_url(f"{number}\"'><script>")
+    assert courier.batch_size >= 1
+    assert courier.label
+
+
+def test_three_states_end_a_parcels_way():
+    assert {TrackingStatus.DELIVERED, TrackingStatus.RETURNED, TrackingStatus.CANCELLED} == TERMINAL
+    assert [str(status) for status in TrackingStatus] == [
+        "pending", "info_received", "in_transit", "customs", "out_for_delivery", "available_for_pickup",
+        "attempt_failed", "exception", "returning", "returned", "delivered", "cancelled",
+    ]  # fmt: skip
