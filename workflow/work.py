@@ -238,3 +238,8 @@ def label_parcel(order_id: int, *, parcel_id: int, courier: str, tracking_number
     parcel.save()
     _finish(order, LABEL, by=by, facts={"parcel": parcel.position, "courier": courier, "tracking_number": number})
     return parcel
+
+
+def courier_choices() -> list[tuple[str, str]]:
+    """(code, label) of every courier a parcel may be given to; for forms."""
+    return [(courier.code, courier.label) for courier in COURIERS.values()]

@@ -1,0 +1,115 @@
+"""What a letter is about, and how its things are written: addresses, sums, items, lines of an invoice."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from core.money import format_usd
+from core.notices import Pair
+from workflow.invoices import line_title
+from workflow.letters.moments import day_and_hour
+from workflow.models import Invoice, InvoiceLine, Item, Order, OrderEvent, PayLink
+
+KOREAN = "ko"
+ITEM_NAME = 60
+
+
+@dataclass(frozen=True)
+class About:
+    """One order, for one reader; `event` is what happened, None for a reminder."""
+
+    order: Order
+    locale: str
+    event: OrderEvent | None = None
+
+    @property
+    def korean(self) -> bool:
+        return self.locale == KOREAN
+
+    @property
+    def number(self) -> str:
+        return self.order.number
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return self.event.facts if self.event else {}
+
+    @cached_property
+    def items(self) -> list[Item]:
+        return list(self.order.items.all())
+
+    # --- addresses
+
+    @property
+    def page(self) -> str:
+        return f"{settings.PUBLIC_BASE_URL}/orders/{self.order.number}"
+
+    @property
+    def admin_page(self) -> str:
+        return f"{settings.PUBLIC_BASE_URL}/admin/workflow/order/{self.order.pk}/change/"
+
+    def pay_page(self, kind: str) -> str:
+        return f"{settings.PUBLIC_BASE_URL}/pay/{PayLink.objects.get(order=self.order, kind=kind).token}"
+
+    # --- words
+
+    def sum(self, *, krw: int, cents: int) -> str:
+        """`12,000원 · $8.93`, `₩12,000 · $8.93`"""
+        won = f"{krw:,}원" if self.korean else f"₩{krw:,}"
+        return f"{won} · {format_usd(cents)}"
+
+    def moment(self, at: Any) -> str:
+        return day_and_hour(at, region=self.order.region, country=self.order.country, locale=self.locale)
+
+    def item(self, item: Item) -> str:
+        """What the customer will recognise: our name for it, else the shop, with the options they chose."""
+        name = item.name or (urlsplit(item.url).hostname or str(item)).removeprefix("www.")
+        return _cut(f"{name} ({item.options})" if item.options else name)
+
+    def quantity(self, item: Item) -> str:
+        return f"{item.quantity}개" if self.korean else f"× {item.quantity}"
+
+    def invoice_rows(self, invoice: Invoice) -> tuple[Pair, ...]:
+        return tuple((self.line(line), self.sum(krw=line.amount_krw, cents=line.amount_usd_cents)) for line in lines_of(invoice))
+
+    def line(self, line: InvoiceLine) -> str:
+        return line_title(line, locale=self.locale)
+
+    def invoice_total(self, invoice: Invoice) -> Pair:
+        return ("합계" if self.korean else "Total", self.sum(krw=invoice.amount_krw, cents=invoice.amount_usd_cents))
+
+    def rate(self, invoice: Invoice) -> str:
+        quote = invoice.quote
+        if self.korean:
+            return f"적용 환율: 1달러 = {quote.krw_per_usd:,.2f}원 ({quote.rate_as_of:%Y-%m-%d} 기준). 카드에는 달러로 결제됩니다."
+        return f"Exchange rate: $1 = ₩{quote.krw_per_usd:,.2f}, as of {quote.rate_as_of:%Y-%m-%d}. Your card is charged in U.S. dollars."
+
+    # --- what was true when it happened
+
+    def invoice(self, kind: str) -> Invoice:
+        """The invoice of a kind that the event is about: the last one written by then."""
+        found = Invoice.objects.filter(order=self.order, kind=kind).select_related("quote__policy")
+        if self.event is not None:
+            found = found.filter(created_at__lte=self.event.at)
+        return found.latest("number")
+
+    def paid_invoice(self, kind: str) -> Invoice:
+        """The invoice that a payment event settled."""
+        number = self.facts.get("invoice")
+        if number is None:
+            return self.invoice(kind)
+        return Invoice.objects.select_related("quote__policy").get(order=self.order, number=number)
+
+
+def lines_of(invoice: Invoice) -> list[InvoiceLine]:
+    lines = list(invoice.lines.select_related("item"))
+    for line in lines:
+        line.invoice = invoice
+    return lines
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= ITEM_NAME else text[: ITEM_NAME - 1].rstrip() + "…"

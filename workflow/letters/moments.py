@@ -1,0 +1,52 @@
+"""A moment in the customer's own words: their day and hour, with the zone said, for we only guess it from the parcel's address."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True)
+class Zone:
+    key: str
+    korean: str
+    english: str
+
+
+SEOUL = Zone("Asia/Seoul", "한국 시간", "Korea time")
+UTC = Zone("UTC", "UTC", "UTC")
+EASTERN = Zone("America/New_York", "미국 동부 시간", "Eastern time")
+CENTRAL = Zone("America/Chicago", "미국 중부 시간", "Central time")
+MOUNTAIN = Zone("America/Denver", "미국 산악 시간", "Mountain time")
+ARIZONA = Zone("America/Phoenix", "애리조나 시간", "Arizona time")
+PACIFIC = Zone("America/Los_Angeles", "미국 서부 시간", "Pacific time")
+ALASKA = Zone("America/Anchorage", "알래스카 시간", "Alaska time")
+HAWAII = Zone("Pacific/Honolulu", "하와이 시간", "Hawaii time")
+
+#: the zone of most people of a state; every other state is Eastern
+US_ZONES: dict[str, Zone] = {
+    **dict.fromkeys("AL AR IA IL KS LA MN MO MS ND NE OK SD TN TX WI".split(), CENTRAL),
+    **dict.fromkeys("CO ID MT NM UT WY".split(), MOUNTAIN),
+    **dict.fromkeys("CA NV OR WA".split(), PACIFIC),
+    "AZ": ARIZONA,
+    "AK": ALASKA,
+    "HI": HAWAII,
+}
+
+
+def zone_of(*, region: str, country: str) -> Zone:
+    if country == "US":
+        return US_ZONES.get(region.strip().upper(), EASTERN)
+    return SEOUL if country == "KR" else UTC
+
+
+def day_and_hour(at: datetime, *, region: str, country: str, locale: str) -> str:
+    """`Wednesday, November 25, 5:30 PM (Pacific time)`, `11월 25일(수) 오후 5시 30분 (미국 서부 시간)`"""
+    zone = zone_of(region=region, country=country)
+    there = at.astimezone(ZoneInfo(zone.key))
+    hour = there.hour % 12 or 12
+    if locale == "ko":
+        half, day = "오전" if there.hour < 12 else "오후", "월화수목금토일"[there.weekday()]
+        minute = f" {there.minute}분" if there.minute else ""
+        return f"{there.month}월 {there.day}일({day}) {half} {hour}시{minute} ({zone.korean})"
+    half = "AM" if there.hour < 12 else "PM"
+    return f"{there:%A, %B} {there.day}, {hour}:{there.minute:02d} {half} ({zone.english})"

@@ -1,0 +1,183 @@
+"""Orders in any state for tests, made by walking the real transitions: `order_at(State.AT_WAREHOUSE)`.
+
+Stripe and the couriers are played by their facts (a payment of the right amount, a parcel that the courier calls delivered); whoever
+tests the talk with them does so against the sandbox.
+"""
+
+import itertools
+from datetime import timedelta
+from decimal import Decimal
+
+from django.contrib.auth.models import Group
+from django.utils.timezone import localdate, now
+
+from core.accounts.models import User
+from workflow import work
+from workflow.intake import Destination, WantedItem, request_quote
+from workflow.models import Attempt, ExchangeRate, Order, Parcel
+from workflow.payments import new_attempt
+from workflow.process import Role, State
+from workflow.transitions import By, lock_order, perform
+
+_count = itertools.count(1)
+
+FEDEX_NUMBER, EMS_NUMBER = "986578788855", "EG123456785KR"
+
+DESTINATION = Destination(
+    line1="1600 Amphitheatre Parkway",
+    line2="Apt 5",
+    city="Mountain View",
+    region="CA",
+    postal_code="94043",
+    country="US",
+    recipient_name="Kim Minji",
+    recipient_phone="+16505550100",
+)
+
+
+def customer(**fields) -> User:
+    number = next(_count)
+    return User.objects.create_user(f"customer{number}@example.com", None, **{"nickname": f"customer{number}", **fields})
+
+
+def staff(*roles: str) -> User:
+    number = next(_count)
+    user = User.objects.create_user(f"staff{number}@example.com", None, nickname=f"staff{number}", is_staff=True)
+    user.groups.set(Group.objects.filter(name__in=roles))
+    return user
+
+
+def by(*roles: str) -> By:
+    return By.staff(staff(*roles))
+
+
+def rate(krw_per_usd: str = "1400.00") -> ExchangeRate:
+    return ExchangeRate.objects.create(krw_per_usd=Decimal(krw_per_usd), source="test", as_of=localdate())
+
+
+def new_order(*, items: int = 2, owner: User | None = None) -> Order:
+    owner = owner or customer()
+    wanted = [WantedItem(url=f"https://smartstore.naver.com/shop/products/{n}", quantity=n) for n in range(1, items + 1)]
+    return request_quote(owner, items=wanted, destination=DESTINATION, by=By.customer(owner))
+
+
+def pay(order: Order, kind: str) -> Order:
+    """As Stripe does: the open invoice is paid to the cent."""
+    invoice = order.invoices.get(kind=kind, status="open")
+    attempt = invoice.attempts.filter(open_marker=1).first() or new_attempt(invoice)
+    Attempt.objects.filter(pk=attempt.pk).update(status="open", session_id=f"cs_test_{attempt.key}")
+    facts = {
+        "attempt": attempt.pk,
+        "payment_intent": f"pi_test_{attempt.key}",
+        "amount_usd_cents": invoice.amount_usd_cents,
+        "currency": "usd",
+    }
+    move = {"items": Order.record_item_payment, "delivery": Order.record_delivery_payment}[kind]
+    return perform(order.pk, move, by=By.stripe(), **facts)
+
+
+# --- One step each, as the people do it -----------------------------------------------------------------------------------
+
+
+def approve(order: Order) -> Order:
+    buyer = by(Role.BUYER)
+    work.screen_items(order.pk, verdicts={item.pk: {"verdict": "approved"} for item in order.items.all()}, by=buyer)
+    return perform(order.pk, Order.approve_quote, by=buyer)
+
+
+def confirm_prices(order: Order) -> Order:
+    ExchangeRate.objects.exists() or rate()
+    buyer = by(Role.BUYER)
+    work.price_items(order.pk, prices={item.pk: 10_000 * item.position for item in order.items.all() if item.is_live}, by=buyer)
+    return perform(order.pk, Order.confirm_item_prices, by=buyer)
+
+
+def expire(order: Order) -> Order:
+    Order.objects.filter(pk=order.pk).update(pay_by=now() - timedelta(minutes=1))
+    return perform(order.pk, Order.expire_quote, by=By.job())
+
+
+def buy(order: Order) -> Order:
+    buyer = by(Role.BUYER)
+    purchases = {item.pk: {"shop_order_number": f"S-{item.pk}", "paid_price_krw": 9_000} for item in order.items.all() if item.is_live}
+    work.buy_items(order.pk, purchases=purchases, by=buyer)
+    return perform(order.pk, Order.mark_items_purchased, by=buyer)
+
+
+def receive(order: Order) -> Order:
+    warehouse = by(Role.WAREHOUSE)
+    work.receive_items(order.pk, item_ids=[item.pk for item in order.items.all() if item.is_live], inspected=True, by=warehouse)
+    return perform(order.pk, Order.receive_at_warehouse, by=warehouse)
+
+
+def confirm_fee(order: Order) -> Order:
+    warehouse = by(Role.WAREHOUSE)
+    work.pack_parcel(order.pk, weight_g=1200, volume_cm3=6000, by=warehouse)
+    work.set_delivery_fee(order.pk, fee_krw=30_000, by=warehouse)
+    return perform(order.pk, Order.confirm_delivery_fee, by=warehouse)
+
+
+def ship(order: Order) -> Order:
+    warehouse = by(Role.WAREHOUSE)
+    for parcel in order.parcels.filter(closed_at=None):
+        work.label_parcel(order.pk, parcel_id=parcel.pk, courier="fedex", tracking_number=FEDEX_NUMBER, by=warehouse)
+    return perform(order.pk, Order.ship, by=warehouse)
+
+
+def deliver(order: Order) -> Order:
+    Parcel.objects.filter(order=order).update(status="delivered", delivered_at=now())
+    return perform(order.pk, Order.record_delivery, by=By.courier(), delivered_at=now().isoformat())
+
+
+def come_back(order: Order) -> Order:
+    Parcel.objects.filter(order=order).update(status="returned")
+    return perform(order.pk, Order.record_return, by=By.courier())
+
+
+def reject(order: Order) -> Order:
+    return perform(order.pk, Order.reject_quote, by=by(Role.BUYER), reason="prohibited")
+
+
+def cancel(order: Order) -> Order:
+    return perform(order.pk, Order.cancel, by=By.customer(order.customer), reason="changed my mind")
+
+
+def complete(order: Order) -> Order:
+    return perform(order.pk, Order.complete, by=By.customer(order.customer))
+
+
+#: the way to each state, from a fresh request
+ROAD = {
+    State.QUOTE_REQUESTED: (),
+    State.QUOTE_APPROVED: (approve,),
+    State.AWAITING_ITEM_PAYMENT: (approve, confirm_prices),
+    State.QUOTE_EXPIRED: (approve, confirm_prices, expire),
+    State.ITEMS_PAID: (approve, confirm_prices, lambda order: pay(order, "items")),
+}
+ROAD[State.ITEMS_PURCHASED] = (*ROAD[State.ITEMS_PAID], buy)
+ROAD[State.AT_WAREHOUSE] = (*ROAD[State.ITEMS_PURCHASED], receive)
+ROAD[State.AWAITING_DELIVERY_PAYMENT] = (*ROAD[State.AT_WAREHOUSE], confirm_fee)
+ROAD[State.DELIVERY_PAID] = (*ROAD[State.AWAITING_DELIVERY_PAYMENT], lambda order: pay(order, "delivery"))
+ROAD[State.SHIPPED] = (*ROAD[State.DELIVERY_PAID], ship)
+ROAD[State.DELIVERED] = (*ROAD[State.SHIPPED], deliver)
+ROAD[State.COMPLETED] = (*ROAD[State.DELIVERED], complete)
+ROAD[State.RETURNED] = (*ROAD[State.SHIPPED], come_back)
+ROAD[State.REJECTED] = (reject,)
+ROAD[State.CANCELLED] = (cancel,)
+
+
+def order_at(state: str, *, items: int = 2, owner: User | None = None) -> Order:
+    """A fresh order walked to `state` by the real transitions."""
+    order = new_order(items=items, owner=owner)
+    for step in ROAD[State(state)]:
+        step(reload(order))
+    return reload(order)
+
+
+def reload(order: Order) -> Order:
+    """The order as it is now, nothing remembered."""
+    return Order.objects.get(pk=order.pk)
+
+
+def locked(order: Order) -> Order:
+    return lock_order(order.pk)
