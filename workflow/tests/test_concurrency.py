@@ -1,0 +1,117 @@
+"""Two people, one order, at the same moment: real connections on MariaDB, each proof with its negative control."""
+
+import threading
+
+import pytest
+from django.db import OperationalError, connection
+from django.db.models import prefetch_related_objects
+
+from workflow import transitions
+from workflow.models import Order, OrderEvent
+from workflow.process import Role, State
+from workflow.tests import factories
+from workflow.transitions import By, TransitionRefused, perform
+
+pytestmark = [
+    pytest.mark.mysql,
+    pytest.mark.skipif("connection.vendor != 'mysql'", reason="promises about concurrency are for MariaDB"),
+    pytest.mark.django_db(transaction=True),
+]
+
+ROUNDS = 10
+
+
+def press_both(order: Order) -> list[str]:
+    """Finance cancels while the buyer marks the items purchased, both let go at the same instant; what each of them got."""
+    buyer, finance = factories.by(Role.BUYER), factories.by(Role.FINANCE)
+    barrier, results = threading.Barrier(2, timeout=10), []
+
+    def press(move, by: By, **facts):
+        try:
+            barrier.wait()
+            perform(order.pk, move, by=by, **facts)
+            results.append(f"{move.__name__} done")
+        except (TransitionRefused, OperationalError) as refused:
+            results.append(type(refused).__name__)
+        finally:
+            connection.close()
+
+    people = [
+        threading.Thread(target=press, args=(Order.mark_items_purchased, buyer)),
+        threading.Thread(target=press, args=(Order.cancel, finance), kwargs={"reason": "sold out"}),
+    ]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join(timeout=30)
+    return sorted(results)
+
+
+def order_to_press() -> Order:
+    order = factories.order_at(State.ITEMS_PAID)
+    order.items.update(status="purchased", shop_order_number="S-1", paid_price_krw=9_000)
+    return order
+
+
+def test_two_staff_press_two_different_buttons_and_the_journal_tells_one_story():
+    for _round in range(ROUNDS):
+        order = order_to_press()
+        events_before = order.last_event_number
+
+        results = press_both(order)
+
+        after = factories.reload(order)
+        rows = list(OrderEvent.objects.filter(order=order, number__gt=events_before))
+        # Cancelling is possible after the purchase too, so either one succeeds, or both did one after the other.
+        assert results in (["TransitionRefused", "cancel done"], ["cancel done", "mark_items_purchased done"])
+        assert after.state == State.CANCELLED
+        assert [row.number for row in rows] == [events_before + 1 + n for n in range(len(rows))]
+        assert all(later.from_state == earlier.to_state for earlier, later in zip(rows, rows[1:], strict=False))
+        assert all(row.previous_hash == earlier.hash for earlier, row in zip(rows, rows[1:], strict=False))
+
+
+def test_the_same_button_twice_in_the_same_instant_works_once():
+    order = factories.order_at(State.QUOTE_REQUESTED)
+    order.items.update(status="approved")
+    buyer, barrier, results = factories.by(Role.BUYER), threading.Barrier(2, timeout=10), []
+
+    def press():
+        try:
+            barrier.wait()
+            perform(order.pk, Order.approve_quote, by=buyer)
+            results.append("done")
+        except TransitionRefused:
+            results.append("refused")
+        finally:
+            connection.close()
+
+    people = [threading.Thread(target=press) for _ in range(2)]
+    [person.start() for person in people]
+    [person.join(timeout=30) for person in people]
+
+    assert sorted(results) == ["done", "refused"]
+    assert OrderEvent.objects.filter(order=order, name="approve_quote").count() == 1
+
+
+def test_negative_control_without_the_row_lock_both_buttons_start_from_the_same_state(monkeypatch):
+    """What the lock is for: with it off, both moves see `items_paid`, and the journal cannot be right."""
+    together = threading.Barrier(2, timeout=10)
+
+    def without_lock(order_id: int) -> Order:
+        order = Order.objects.get(pk=order_id)
+        prefetch_related_objects([order], "items", "parcels", "invoices__attempts", "refunds")
+        together.wait()
+        return order
+
+    order = order_to_press()
+    monkeypatch.setattr(transitions, "lock_order", without_lock)
+    events_before = order.last_event_number
+    errors = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: errors.append(args.exc_type))
+
+    results = press_both(order)
+
+    rows = OrderEvent.objects.filter(order=order, number__gt=events_before)
+    both_passed_the_check = errors or len([r for r in results if r.endswith("done")]) == 2
+    assert both_passed_the_check, "without the lock nobody is refused: one is stopped only by the journal's unique number, if at all"
+    assert not (rows.count() == 2 and rows[1].from_state == rows[0].to_state)
