@@ -204,7 +204,9 @@ class Reader:
         for message in news:
             reached[message.channel] = message.eid
             for listener in self._listeners.get(message.channel, ()):
-                listener.offer(message)
+                # One that stands further back than we asked from would miss what lies between: it is served by the next reading.
+                if listener.last >= asked[message.channel]:
+                    listener.offer(message)
         for channel, eid in reached.items():
             # Somebody who follows from further back since we asked has lowered it: then these are read once more.
             if self._seen.get(channel) == asked[channel]:

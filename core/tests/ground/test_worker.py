@@ -1,0 +1,195 @@
+"""`manage.py worker` with real processes: nothing is lost when it is told to stop, when any of it is killed, or when it hangs."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.tests.ground.actor import Actor
+from core.tests.ground.conftest import MANAGE, Ground
+from core.tests.ground.waiting import wait_for
+
+pytestmark = pytest.mark.timeout(180)
+JOB = "core.tests.ground.jobs.job"
+#: Quick enough to wait for: a job that was lost comes back after 6 s.
+QUICK = {"JOB_TIMEOUT_S": "4", "JOB_RETRY_S": "6", "SLOW_JOB_TIMEOUT_S": "4", "SLOW_JOB_RETRY_S": "6"}
+
+
+class Worker:
+    """A running worker and the processes below it: supervisor → cluster → sentinel → workers, monitor, pusher."""
+
+    def __init__(self, ground: Ground, actor: Actor) -> None:
+        self.ground, self.actor = ground, actor
+        self.file = ground.directory / "jobs.txt"
+        self.process = ground.start(*MANAGE, "worker", "--grace", "15", "--patience", "3", **QUICK)
+        wait_for(lambda: len(self.workers()) == 2, seconds=20, why="two workers run")
+
+    @property
+    def cluster(self) -> int:
+        found = [pid for pid in children(self.process.pid) if b"Q_CLUSTER_NAME=ordinary" in read(pid, "environ")]
+        return found[0] if found else 0
+
+    def sentinel(self) -> int:
+        found = children(self.cluster) if self.cluster else []
+        return found[0] if found else 0
+
+    def members(self) -> list[int]:
+        """The sentinel's children, in the order in which it starts them: two workers, monitor, pusher."""
+        return sorted(children(self.sentinel())) if self.sentinel() else []
+
+    def workers(self) -> list[int]:
+        members = self.members()
+        return members[:2] if len(members) == 4 else []
+
+    def enqueue(self, name: str, seconds: float = 0.0) -> None:
+        self.actor.call("enqueue", JOB, str(self.file), name, seconds)
+
+    def lines(self) -> list[str]:
+        return self.file.read_text().splitlines() if self.file.exists() else []
+
+    def all_pids(self) -> list[int]:
+        found, new = [], [self.process.pid]
+        while new:
+            found += new
+            new = [child for pid in new for child in children(pid)]
+        return found
+
+
+@pytest.fixture
+def worker(ground: Ground, actor: Actor) -> Iterator[Worker]:
+    actor.call("empty_queue")
+    worker = Worker(ground, actor)
+    try:
+        yield worker
+    finally:
+        pids = worker.all_pids()
+        worker.process.terminate()
+        worker.process.wait(20)
+        assert [pid for pid in pids if alive(pid)] == []
+
+
+def test_told_to_stop_it_finishes_the_running_job_and_leaves_nothing(worker: Worker, actor: Actor) -> None:
+    worker.enqueue("long", 2.0)
+    wait_for(lambda: worker.lines() == ["begin long"])
+    pids = worker.all_pids()
+    started = time.monotonic()
+    worker.process.send_signal(signal.SIGTERM)
+    worker.process.wait(20)
+    assert time.monotonic() - started < 10
+    assert worker.lines() == ["begin long", "end long"]
+    assert [pid for pid in pids if alive(pid)] == []
+    assert actor.call("queue_length") == 0
+    assert actor.call("heartbeats") == []
+
+
+def test_the_heart_beats_and_names_both_clusters(worker: Worker, actor: Actor) -> None:
+    wait_for(lambda: actor.call("heartbeats"), seconds=8)
+    [[_name, pid, detail]] = actor.call("heartbeats")
+    assert pid == worker.process.pid
+    assert set(detail) == {"ordinary", "slow"}
+    assert detail["ordinary"] == {"pid": worker.cluster, "restarts": 0}
+
+
+def test_killing_an_idle_worker_hangs_the_cluster_and_the_watchdog_cures_it(worker: Worker) -> None:
+    worker.enqueue("before")
+    wait_for(lambda: worker.lines() == ["begin before", "end before"])
+    cluster = worker.cluster
+    time.sleep(1)
+    for pid in worker.workers():  # one of the idle ones waits with the queue's lock in its hands
+        os.kill(pid, signal.SIGKILL)
+    for number in range(3):
+        worker.enqueue(f"after {number}")
+    wait_for(lambda: len(worker.lines()) >= 8, seconds=45, why="the jobs run after all")
+    assert worker.cluster != cluster, "negative control: without a restart they never run"
+    assert sorted(line for line in worker.lines() if "end after" in line) == ["end after 0", "end after 1", "end after 2"]
+
+
+def test_killing_a_busy_worker_loses_no_job(worker: Worker) -> None:
+    worker.enqueue("cut", 2.0)
+    wait_for(lambda: worker.lines() == ["begin cut"])
+    [busy] = [pid for pid in worker.workers() if (marks_of(worker) / f"busy-{pid}").exists()]
+    os.kill(busy, signal.SIGKILL)
+    worker.enqueue("other")
+    wait_for(lambda: "end cut" in worker.lines() and "end other" in worker.lines(), seconds=30)
+    assert worker.lines().count("begin cut") == 2
+
+
+def test_killing_the_monitor_is_noticed_and_results_are_collected_again(worker: Worker, actor: Actor) -> None:
+    cluster = worker.cluster
+    os.kill(worker.members()[2], signal.SIGKILL)
+    worker.enqueue("unsettled")
+    wait_for(lambda: worker.cluster not in (cluster, 0), seconds=30, why="the cluster is restarted")
+    wait_for(lambda: actor.call("queue_length") == 0, seconds=30, why="the job is settled")
+
+
+def test_killing_a_whole_cluster_loses_no_job(worker: Worker) -> None:
+    worker.enqueue("cut", 2.0)
+    wait_for(lambda: worker.lines() == ["begin cut"])
+    os.killpg(worker.cluster, signal.SIGKILL)
+    wait_for(lambda: "end cut" in worker.lines(), seconds=30)
+
+
+def test_a_long_queue_of_slow_jobs_is_no_reason_to_restart(worker: Worker, actor: Actor) -> None:
+    cluster = worker.cluster
+    for number in range(8):
+        worker.enqueue(str(number), 2.5)
+    wait_for(lambda: sum(line.startswith("end") for line in worker.lines()) >= 8, seconds=40)
+    assert worker.cluster == cluster
+
+
+def test_when_its_parent_or_itself_is_killed_nothing_stays_behind(ground: Ground, actor: Actor) -> None:
+    actor.call("empty_queue")
+    worker = Worker(ground, actor)
+    pids = worker.all_pids()[1:]
+    worker.process.kill()
+    worker.process.wait()
+    wait_for(lambda: not any(alive(pid) for pid in pids), seconds=15, why="the clusters end by themselves")
+
+
+def test_it_ends_with_the_process_that_started_it(ground: Ground) -> None:
+    shell = f"import subprocess, time; subprocess.Popen({[*MANAGE, 'worker']!r}); time.sleep(60)"
+    parent = ground.start(sys.executable, "-c", shell, **QUICK)
+    wait_for(lambda: len(descendants(parent)) >= 10, seconds=20)
+    pids = descendants(parent)
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: not any(alive(pid) for pid in pids), seconds=20, why="the worker ends when its parent is gone")
+
+
+def descendants(parent: "subprocess.Popen[bytes]") -> list[int]:
+    found, new = [], children(parent.pid)
+    while new:
+        found += new
+        new = [child for pid in new for child in children(pid)]
+    return found
+
+
+def marks_of(worker: Worker) -> Path:
+    for item in read(worker.cluster, "environ").split(b"\0"):
+        if item.startswith(b"CLUSTER_MARKS="):
+            return Path(item.removeprefix(b"CLUSTER_MARKS=").decode())
+    raise AssertionError("no marks")
+
+
+def children(pid: int) -> list[int]:
+    try:
+        return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
+    except OSError:
+        return []
+
+
+def read(pid: int, name: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
+
+
+def alive(pid: int) -> bool:
+    status = read(pid, "status")
+    return bool(status) and b"State:\tZ" not in status

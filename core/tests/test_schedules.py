@@ -1,0 +1,47 @@
+"""The table of periodic jobs and its rows in the database."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from django_q.models import Schedule
+
+from core.schedules import JOBS, Job, sync
+
+pytestmark = pytest.mark.django_db
+BEAT = Job("beat", "core.events.trim", minutes=5)
+
+
+def test_every_job_has_its_own_name_one_rhythm_and_a_dotted_path() -> None:
+    assert len({job.name for job in JOBS}) == len(JOBS)
+    for job in JOBS:
+        assert (job.minutes is None) != (job.cron is None), job.name
+        assert re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", job.func)
+
+
+def test_syncing_twice_changes_nothing_the_second_time() -> None:
+    assert sync() == {"added": len(JOBS), "changed": 0, "removed": 0}
+    before = list(Schedule.objects.order_by("name").values("name", "func", "minutes", "next_run", "repeats", "cluster"))
+    assert sync() == {"added": 0, "changed": 0, "removed": 0}
+    assert list(Schedule.objects.order_by("name").values("name", "func", "minutes", "next_run", "repeats", "cluster")) == before
+    assert {row["repeats"] for row in before} == {-1}
+
+
+def test_what_left_the_table_and_what_stands_twice_is_removed_one_off_jobs_stay() -> None:
+    sync((BEAT, Job("old", "core.events.trim", minutes=1)))
+    Schedule.objects.create(name="beat", func="core.events.trim", schedule_type=Schedule.MINUTES, minutes=5)
+    Schedule.objects.create(name="once", func="core.events.trim", schedule_type=Schedule.ONCE)
+    assert sync((BEAT,)) == {"added": 0, "changed": 0, "removed": 2}
+    assert sorted(Schedule.objects.values_list("name", flat=True)) == ["beat", "once"]
+
+
+def test_a_changed_rhythm_counts_from_now_an_unchanged_one_keeps_its_next_run() -> None:
+    sync((BEAT, Job("other", "core.events.trim", cron="0 3 * * *", cluster="slow")))
+    later = timezone.now() + timedelta(hours=1)
+    Schedule.objects.update(next_run=later)
+    done = sync((Job("beat", "core.events.trim", minutes=7), Job("other", "core.events.trim", cron="0 3 * * *", cluster="slow")))
+    assert done == {"added": 0, "changed": 1, "removed": 0}
+    beat, other = Schedule.objects.order_by("name")
+    assert (beat.minutes, beat.next_run < later) == (7, True)
+    assert (other.schedule_type, other.cluster, other.next_run) == (Schedule.CRON, "slow", later)
