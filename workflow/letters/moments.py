@@ -24,9 +24,9 @@ HAWAII = Zone("Pacific/Honolulu", "하와이 시간", "Hawaii time")
 
 #: the zone of most people of a state; every other state is Eastern
 US_ZONES: dict[str, Zone] = {
-    **dict.fromkeys("AL AR IA IL KS LA MN MO MS ND NE OK SD TN TX WI".split(), CENTRAL),
-    **dict.fromkeys("CO ID MT NM UT WY".split(), MOUNTAIN),
-    **dict.fromkeys("CA NV OR WA".split(), PACIFIC),
+    **dict.fromkeys(["AL", "AR", "IA", "IL", "KS", "LA", "MN", "MO", "MS", "ND", "NE", "OK", "SD", "TN", "TX", "WI"], CENTRAL),
+    **dict.fromkeys(["CO", "ID", "MT", "NM", "UT", "WY"], MOUNTAIN),
+    **dict.fromkeys(["CA", "NV", "OR", "WA"], PACIFIC),
     "AZ": ARIZONA,
     "AK": ALASKA,
     "HI": HAWAII,

@@ -1,0 +1,79 @@
+"""What may come at any time: a question to the customer, and the end of the order before its time."""
+
+from core.money import format_usd
+from core.notices import Letter, Pair
+from workflow.letters.about import About
+from workflow.letters.registry import to_customer
+from workflow.models import InvoiceKind, Refund
+from workflow.refunds import WITHOUT_EFFECT
+
+
+@to_customer("ask")
+def question(about: About) -> Letter | None:
+    """The open question; None when it was answered before this was written."""
+    text = about.order.question
+    if not text:
+        return None
+    if about.korean:
+        return Letter(
+            subject=f"여쭤볼 것이 있습니다 ({about.number})",
+            lines=("주문에 대해 여쭤볼 것이 있습니다.", text),
+            after=("답을 주시면 바로 이어서 진행하겠습니다.",),
+            button=("답하기", about.page),
+        )
+    return Letter(
+        subject=f"A question about your order ({about.number})",
+        lines=("We have a question about your order.", text),
+        after=("As soon as you answer, we go on.",),
+        button=("Answer", about.page),
+    )
+
+
+@to_customer("cancel")
+def cancelled(about: About) -> Letter:
+    back = int(about.facts.get("refunds_usd_cents") or 0)
+    reason = str(about.facts.get("reason") or "") if about.event and about.event.actor == "staff" else ""
+    rows = _refund_rows(about) if back else ()
+    if about.korean:
+        money = "환불이 카드에 보이기까지 보통 영업일로 5일에서 10일이 걸립니다." if back else _nothing_back(about)
+        return Letter(
+            subject=f"주문을 취소했습니다 ({about.number})",
+            lines=(
+                "주문을 취소했습니다.",
+                f"이유: {reason}" if reason else "",
+                "결제하신 카드로 아래 금액을 돌려드립니다." if back else "",
+            ),
+            rows=rows,
+            total=("환불 합계", format_usd(back)) if back else None,
+            after=(money,),
+            button=("주문 보기", about.page),
+        )
+    money = "It usually takes 5 to 10 business days until you see it on your card." if back else _nothing_back(about)
+    return Letter(
+        subject=f"Your order is cancelled ({about.number})",
+        lines=("Your order is cancelled.", f"Why: {reason}" if reason else "", "This goes back to the card you paid with." if back else ""),
+        rows=rows,
+        total=("Refund", format_usd(back)) if back else None,
+        after=(money,),
+        button=("See your order", about.page),
+    )
+
+
+def _nothing_back(about: About) -> str:
+    paid = about.order.items_paid_at is not None
+    if about.korean:
+        return "이 주문에서 돌려드릴 금액은 없습니다." if paid else "결제하신 금액이 없어 돌려드릴 금액도 없습니다."
+    return "There is nothing to refund for this order." if paid else "You had not been charged, so there is nothing to refund."
+
+
+def _refund_rows(about: About) -> tuple[Pair, ...]:
+    """What goes back of which payment."""
+    refunds = Refund.objects.filter(order=about.order, reason="cancelled").exclude(status__in=WITHOUT_EFFECT).select_related("invoice")
+    return tuple((_payment(about, refund), format_usd(refund.amount_usd_cents)) for refund in refunds)
+
+
+def _payment(about: About, refund: Refund) -> str:
+    delivery = refund.invoice is not None and refund.invoice.kind == InvoiceKind.DELIVERY
+    if about.korean:
+        return "배송비 결제에서" if delivery else "상품 결제에서"
+    return "From the delivery payment" if delivery else "From the items payment"

@@ -1,0 +1,246 @@
+"""From the purchase to the door: what customers are told."""
+
+from datetime import timedelta
+
+from django.conf import settings
+
+from core.money import format_usd
+from core.notices import Letter, Pair
+from integrations.couriers import COURIERS
+from workflow.letters.about import About
+from workflow.letters.quoting import receipt_notes
+from workflow.letters.registry import to_customer
+from workflow.models import Invoice, InvoiceKind, InvoiceStatus, Parcel
+
+
+@to_customer("mark_items_purchased")
+def bought(about: About) -> Letter:
+    rows = tuple((about.item(item), about.quantity(item)) for item in about.items if item.is_live)
+    if about.korean:
+        return Letter(
+            subject=f"상품을 모두 구매했습니다 ({about.number})",
+            lines=("상품을 모두 구매했습니다.", "한국 물류창고에 도착하면 살펴보고 다시 알려 드릴게요."),
+            rows=rows,
+            button=("주문 보기", about.page),
+            sms=f"[비단길] {about.number} 상품을 모두 구매했습니다. 도착하면 알려 드릴게요.",
+        )
+    return Letter(
+        subject=f"Your items are bought ({about.number})",
+        lines=("Your items are bought.", "They are on the way to our warehouse in Korea. We will look at them there and tell you."),
+        rows=rows,
+        button=("See your order", about.page),
+        sms=f"Bidangil {about.number}: your items are bought. We will tell you when they reach our warehouse.",
+    )
+
+
+@to_customer("receive_at_warehouse")
+def arrived(about: About) -> Letter:
+    if about.korean:
+        return Letter(
+            subject=f"상품이 물류창고에 도착했습니다 ({about.number})",
+            lines=(
+                "상품이 모두 물류창고에 도착했습니다.",
+                "하나하나 살펴보았고 이상이 없었습니다. 이제 포장하고 무게를 재어 배송비를 알려 드릴게요.",
+            ),
+            button=("주문 보기", about.page),
+        )
+    return Letter(
+        subject=f"Your items have reached our warehouse ({about.number})",
+        lines=(
+            "All your items have reached our warehouse.",
+            "We looked at each of them and all is well. Next we pack and weigh them, and tell you the delivery fee.",
+        ),
+        button=("See your order", about.page),
+    )
+
+
+# --- Delivery fee ---------------------------------------------------------------------------------------------------------
+
+
+@to_customer("confirm_delivery_fee")
+def delivery_payable(about: About) -> Letter:
+    invoice = about.invoice(InvoiceKind.DELIVERY)
+    dollars, pay = format_usd(invoice.amount_usd_cents), about.pay_page(InvoiceKind.DELIVERY)
+    replaced = _replaced(about, invoice)
+    if about.korean:
+        return Letter(
+            subject=f"결제해 주세요: 배송비 {dollars} ({about.number})",
+            lines=("배송비가 정해졌습니다.", f"{_packed(about)} 결제해 주시면 바로 보내 드립니다.", replaced),
+            rows=about.invoice_rows(invoice),
+            total=about.invoice_total(invoice),
+            button=("결제하기", pay),
+            notes=(about.rate(invoice),),
+            sms=f"[비단길] {about.number} 배송비가 정해졌습니다. 메일의 링크로 결제해 주세요.",
+        )
+    return Letter(
+        subject=f"Ready to pay: {dollars} for delivery ({about.number})",
+        lines=("Your delivery fee is set.", f"{_packed(about)} Once it is paid, your order leaves.", replaced),
+        rows=about.invoice_rows(invoice),
+        total=about.invoice_total(invoice),
+        button=("Pay now", pay),
+        notes=(about.rate(invoice),),
+        sms=f"Bidangil {about.number}: delivery is ready to pay, {dollars}. The link is in your e-mail.",
+    )
+
+
+def _packed(about: About) -> str:
+    """How it is packed and where it goes: the town is enough to see a wrong address."""
+    order = about.order
+    parcels = [parcel for parcel in order.parcels.all() if not parcel.closed_at and not parcel.delivered_at]
+    count, kilograms = len(parcels), f"{sum(parcel.weight_g or 0 for parcel in parcels) / 1000:.2f} kg"
+    place = ", ".join(part for part in (order.city, order.region, order.country) if part)
+    if about.korean:
+        return f"상품을 상자 {count}개에 담았습니다. 무게는 {kilograms}, 받으실 곳은 {place}입니다."
+    boxes = "one box" if count == 1 else f"{count} boxes"
+    return f"Your items are packed in {boxes}, {kilograms} in all, addressed to {place}."
+
+
+def _replaced(about: About, invoice: Invoice) -> str:
+    """A fee that was taken back before it was paid; the customer may have its mail."""
+    earlier = Invoice.objects.filter(order=about.order, kind=InvoiceKind.DELIVERY, number__lt=invoice.number).order_by("-number").first()
+    if earlier is None or earlier.status != InvoiceStatus.VOID:
+        return ""
+    was, now = format_usd(earlier.amount_usd_cents), format_usd(invoice.amount_usd_cents)
+    if about.korean:
+        return f"지난번에 안내한 배송비에서 바뀌었습니다: {was} → {now}."
+    return f"This replaces the earlier fee: {was} → {now}."
+
+
+@to_customer("record_delivery_payment")
+def delivery_paid(about: About) -> Letter:
+    invoice = about.paid_invoice(InvoiceKind.DELIVERY)
+    dollars, details = format_usd(invoice.amount_usd_cents), receipt_notes(about, invoice)
+    if about.korean:
+        return Letter(
+            subject=f"배송비 결제를 확인했습니다: {dollars} ({about.number})",
+            lines=("배송비 결제를 확인했습니다.", "고맙습니다. 이제 발송을 준비합니다. 아래는 영수증입니다."),
+            rows=about.invoice_rows(invoice),
+            total=about.invoice_total(invoice),
+            button=("주문 보기", about.page),
+            notes=details,
+            sms=f"[비단길] {about.number} 배송비 결제를 확인했습니다. 발송을 준비합니다.",
+        )
+    return Letter(
+        subject=f"Payment received: {dollars} for delivery ({about.number})",
+        lines=("We have your payment for delivery.", "Thank you. Your order is getting ready to leave. This is your receipt."),
+        rows=about.invoice_rows(invoice),
+        total=about.invoice_total(invoice),
+        button=("See your order", about.page),
+        notes=details,
+        sms=f"Bidangil {about.number}: we have your payment of {dollars}. Your order is getting ready to leave.",
+    )
+
+
+# --- On the road ----------------------------------------------------------------------------------------------------------
+
+
+@to_customer("ship")
+def shipped(about: About) -> Letter:
+    parcels = _handed_over(about)
+    rows = tuple((courier_name(parcel), parcel.tracking_number) for parcel in parcels)
+    if about.korean:
+        return Letter(
+            subject=f"배송을 시작했습니다 ({about.number})",
+            lines=("배송을 시작했습니다.", "운송장 번호로 배송 상황을 보실 수 있습니다. 첫 기록이 보이기까지 하루쯤 걸리기도 합니다."),
+            rows=rows,
+            button=_button(about, parcels),
+            links=_links(parcels),
+            sms=_shipped_sms(about, parcels),
+        )
+    return Letter(
+        subject=f"Your order is on its way ({about.number})",
+        lines=("Your order is on its way.", "You can follow it by its number. It may take a day until the courier shows the first step."),
+        rows=rows,
+        button=_button(about, parcels),
+        links=_links(parcels),
+        sms=_shipped_sms(about, parcels),
+    )
+
+
+def _handed_over(about: About) -> list[Parcel]:
+    """The parcels of this hand-over, not those of an earlier journey."""
+    parcels = about.order.parcels.all()
+    if about.event is None:
+        return list(parcels)
+    since = about.event.at - timedelta(minutes=1)
+    return [parcel for parcel in parcels if parcel.handed_over_at and parcel.handed_over_at >= since]
+
+
+def courier_name(parcel: Parcel) -> str:
+    courier = COURIERS.get(parcel.courier)
+    return str(courier.label) if courier else parcel.courier
+
+
+def _button(about: About, parcels: list[Parcel]) -> Pair:
+    """One parcel: to its page at the courier. More of them have a link each, and the button leads to the order."""
+    if len(parcels) == 1 and parcels[0].tracking_url:
+        return ("배송 조회" if about.korean else "Track your parcel", parcels[0].tracking_url)
+    return ("주문 보기" if about.korean else "See your order", about.page)
+
+
+def _links(parcels: list[Parcel]) -> tuple[Pair, ...]:
+    if len(parcels) == 1:
+        return ()
+    return tuple((f"{courier_name(parcel)} {parcel.tracking_number}", parcel.tracking_url) for parcel in parcels if parcel.tracking_url)
+
+
+def _shipped_sms(about: About, parcels: list[Parcel]) -> str:
+    first, more = (f"{courier_name(parcels[0])} {parcels[0].tracking_number}" if parcels else ""), len(parcels) - 1
+    if about.korean:
+        others = f" 외 {more}개" if more > 0 else ""
+        return f"[비단길] {about.number} 배송을 시작했습니다. {first}{others}".strip()
+    others = f" and {more} more" if more > 0 else ""
+    return f"Bidangil {about.number}: your order is on its way. {first}{others}".strip()
+
+
+@to_customer("record_delivery")
+def delivered(about: About) -> Letter:
+    order, review = about.order, f"{settings.PUBLIC_BASE_URL}/community/review"
+    until = about.moment(order.claims_until) if order.claims_until else ""
+    if about.korean:
+        return Letter(
+            subject=f"잘 도착했습니다 ({about.number})",
+            lines=(
+                "상품이 잘 도착했습니다.",
+                "마음에 드셨기를 바랍니다. 후기를 남겨 주시면 다른 분들께 큰 도움이 됩니다.",
+            ),
+            button=("후기 쓰기", review),
+            notes=(f"상품에 문제가 있으면 {until}까지 주문 페이지에서 알려 주세요. 사진이 있으면 더 빨리 도와드릴 수 있습니다.",),
+            links=(("주문 보기", about.page),),
+        )
+    return Letter(
+        subject=f"Your order has arrived ({about.number})",
+        lines=("Your order has arrived.", "We hope you like it. A short review helps everyone who comes after you."),
+        button=("Write a review", review),
+        notes=(f"If something is wrong, tell us on your order page by {until}. Photos help us to help you sooner.",),
+        links=(("See your order", about.page),),
+    )
+
+
+@to_customer("record_return")
+def came_back(about: About) -> Letter:
+    if about.korean:
+        return Letter(
+            subject=f"상품이 저희에게 되돌아왔습니다 ({about.number})",
+            lines=(
+                "배송이 끝나지 못해 상품이 저희에게 되돌아왔습니다.",
+                "상품은 저희가 잘 보관하고 있습니다. 어떻게 할지 골라서 주문 페이지에 남겨 주세요.",
+            ),
+            rows=(
+                ("다시 받기", "주소를 확인하고 다시 보내 드립니다. 배송비는 새로 결제하셔야 합니다."),
+                ("주문 취소", "쇼핑몰에서 돌려받는 상품 금액을 환불해 드립니다. 배송비는 돌려드리지 못합니다."),
+            ),
+            button=("답하기", about.page),
+        )
+    return Letter(
+        subject=f"Your parcel came back to us ({about.number})",
+        lines=(
+            "Your parcel could not be delivered and came back to us.",
+            "Your items are safe with us. Please tell us on your order page what you would like.",
+        ),
+        rows=(
+            ("Send it again", "We check the address with you and send it once more. The delivery fee has to be paid again."),
+            ("Cancel the order", "We refund what the shops give back for your items. The delivery fee cannot be refunded."),
+        ),
+        button=("Answer", about.page),
+    )

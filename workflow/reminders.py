@@ -1,0 +1,105 @@
+"""Who is to be reminded of what, and when. Each reminder is one notice by its unique key, so a repeated or late run says nothing twice.
+
+After a pause of ours only the latest reminder that is due goes out, never the ones it overtakes.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q, QuerySet
+
+from core.notices import Letter
+from workflow.letters import reminding
+from workflow.letters.about import About
+from workflow.models import Attempt, AttemptStatus, Invoice, InvoiceKind, InvoiceStatus, Order
+from workflow.process import CLOSED, State
+
+#: how long before the end of a quote
+BEFORE_END = (timedelta(hours=24), timedelta(hours=6))
+#: a quote is not followed by its own reminder at once
+QUIET_AT_FIRST = timedelta(hours=2)
+#: how long after a delivery invoice, after a question
+AFTER_DELIVERY_INVOICE = (timedelta(days=2), timedelta(days=5))
+AFTER_QUESTION = (timedelta(days=1), timedelta(days=3), timedelta(days=7))
+#: after the last reminder a person takes over
+QUESTION_TO_STAFF = timedelta(days=8)
+
+
+@dataclass(frozen=True)
+class Reminder:
+    key: str
+    kind: str
+    order: Order
+    invoice: Invoice | None = None
+
+    def letter(self) -> Letter:
+        about = About(self.order, self.order.customer.locale)
+        if self.invoice is None:
+            return reminding.question_open(about)
+        write = reminding.items_unpaid if self.invoice.kind == InvoiceKind.ITEMS else reminding.delivery_unpaid
+        return write(about, self.invoice)
+
+
+def due(now: datetime) -> Iterator[Reminder]:
+    """The latest due reminder of everything that waits on a customer, whether or not it was written already."""
+    yield from _items_unpaid(now)
+    yield from _delivery_unpaid(now)
+    yield from _questions(now)
+
+
+def _open_invoices(kind: str, state: str) -> QuerySet[Invoice]:
+    """What customers of orders in motion have to pay; a payment that is being processed needs no reminder."""
+    processing = Attempt.objects.filter(processing=True, status=AttemptStatus.OPEN).values("invoice_id")
+    waiting = Invoice.objects.filter(kind=kind, status=InvoiceStatus.OPEN, order__state=state, order__hold_reason="")
+    return waiting.exclude(pk__in=processing).select_related("order__customer")
+
+
+def _items_unpaid(now: datetime) -> Iterator[Reminder]:
+    ending = _open_invoices(InvoiceKind.ITEMS, State.AWAITING_ITEM_PAYMENT)
+    soon = Q(order__pay_by__gt=now, order__pay_by__lte=now + max(BEFORE_END))
+    for invoice in ending.filter(soon, created_at__lte=now - QUIET_AT_FIRST).iterator(chunk_size=500):
+        assert invoice.order.pay_by is not None
+        before = min(lead for lead in BEFORE_END if invoice.order.pay_by - now <= lead)
+        yield _of_invoice(invoice, kind="items_unpaid", step=f"{_hours(before)}h")
+
+
+def _delivery_unpaid(now: datetime) -> Iterator[Reminder]:
+    waiting = _open_invoices(InvoiceKind.DELIVERY, State.AWAITING_DELIVERY_PAYMENT)
+    for invoice in waiting.filter(created_at__lte=now - min(AFTER_DELIVERY_INVOICE)).iterator(chunk_size=500):
+        yield _of_invoice(invoice, kind="delivery_unpaid", step=_days(now - invoice.created_at, AFTER_DELIVERY_INVOICE))
+
+
+def _of_invoice(invoice: Invoice, *, kind: str, step: str) -> Reminder:
+    return Reminder(key=f"{invoice.order.subject}:invoice-{invoice.number}:{kind}:{step}", kind=kind, order=invoice.order, invoice=invoice)
+
+
+def _questions(now: datetime) -> Iterator[Reminder]:
+    for order in _asked(now - min(AFTER_QUESTION)).iterator(chunk_size=500):
+        assert order.asked_at is not None
+        step = _days(now - order.asked_at, AFTER_QUESTION)
+        yield Reminder(key=f"{order.subject}:{question_key(order)}:question_open:{step}", kind="question_open", order=order)
+
+
+def unanswered(now: datetime) -> QuerySet[Order]:
+    """Orders whose question went unanswered through all reminders: staff's turn."""
+    return _asked(now - QUESTION_TO_STAFF)
+
+
+def _asked(before: datetime) -> QuerySet[Order]:
+    waiting = Order.objects.filter(asked_at__lte=before).exclude(question="").exclude(state__in=CLOSED)
+    return waiting.select_related("customer").order_by("pk")
+
+
+def question_key(order: Order) -> str:
+    """Names one question; an order may be asked many."""
+    assert order.asked_at is not None
+    return f"question-{int(order.asked_at.timestamp())}"
+
+
+def _days(passed: timedelta, steps: Sequence[timedelta]) -> str:
+    return f"{max(step for step in steps if step <= passed).days}d"
+
+
+def _hours(lead: timedelta) -> int:
+    return int(lead.total_seconds() // 3600)
