@@ -66,7 +66,7 @@ class MailHandler:
 
 def _part(mail: EmailMessage, kind: str) -> str:
     body = mail.get_body(preferencelist=(kind,))
-    return str(body.get_content()) if body is not None else ""
+    return str(body.get_content()).replace("\r\n", "\n") if body is not None else ""
 
 
 def _shown(attachment: Any) -> dict[str, Any]:

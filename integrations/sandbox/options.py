@@ -36,7 +36,7 @@ class Credentials:
 
     @classmethod
     def from_environment(cls) -> "Credentials":
-        return cls(**{name: _from_environment(name.upper(), default.default) for name, default in cls.__dataclass_fields__.items()})
+        return cls(**{name: _from_environment(name.upper(), str(known.default)) for name, known in cls.__dataclass_fields__.items()})
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ class Sens:
             provider="sens",
             sender=wish["from"],
             to=[message["to"] if country == "82" else f"+{country}{message['to']}"],
-            text=message.get("content", wish["content"]),
+            text=str(message.get("content", wish["content"])),
             subject=message.get("subject", wish.get("subject", "")),
             headers={"type": wish["type"], "contentType": wish.get("contentType", "COMM"), "requestId": request_id},
         )

@@ -74,6 +74,10 @@ def listen(port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """uvicorn, told to stop by our own signal handlers so that a stop is an ordinary end (exit code 0)."""
 
+    def __init__(self, config: uvicorn.Config, *, faults: Faults) -> None:
+        super().__init__(config)
+        self._faults = faults
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
@@ -82,12 +86,13 @@ class _Server(uvicorn.Server):
         yield
 
     def stop(self) -> None:
+        self._faults.clear()  # a held answer would hold up the end
         self.should_exit = True
 
 
 async def _serve(options: Options, *, http: socket.socket, mail: socket.socket) -> None:
     books, faults = Books(options.books), Faults()
-    server = _Server(_uvicorn_config(options, books=books, faults=faults))
+    server = _Server(_uvicorn_config(options, books=books, faults=faults), faults=faults)
     mail_server = await open_mail_port(mail, books=books, faults=faults)
     watcher = asyncio.create_task(_announce(server, options))
     try:

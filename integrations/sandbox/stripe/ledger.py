@@ -53,7 +53,7 @@ class Ledger:
     def page(self, kind: str, parameters: Parameters, *, url: str, filters: tuple[str, ...], types: list[str] | None = None) -> Document:
         """A list answer, newest first, with Stripe's cursors. `types` are event types, "charge.*" allowed."""
         limit = page_limit(parameters)
-        where = created_conditions(parameters) + [
+        where: list[Condition | AnyOf] = created_conditions(parameters) + [
             Condition(name, "=", value) for name in filters if (value := _dig(parameters, name)) is not None
         ]
         if types:
@@ -111,7 +111,7 @@ def page_limit(parameters: Parameters) -> int:
     return limit
 
 
-def created_conditions(parameters: Parameters) -> list[Condition]:
+def created_conditions(parameters: Parameters) -> list[Condition | AnyOf]:
     created = parameters.get("created")
     if isinstance(created, int):
         return [Condition("created", "=", created)]

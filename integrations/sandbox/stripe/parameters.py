@@ -28,7 +28,7 @@ METADATA_KEYS, METADATA_KEY_LENGTH, METADATA_VALUE_LENGTH = 50, 40, 500
 def read_parameters(operation: str, text: str) -> Parameters:
     """`operation` is e.g. "POST /v1/refunds"."""
     schema = _schemas()[operation]
-    values = _as_schema_says(parse_form(text), schema)
+    values: Parameters = _as_schema_says(parse_form(text), schema)
     _check(operation, values)
     return values
 

@@ -154,7 +154,7 @@ def _unit_amount(data: Parameters, *, path: str) -> int:
             "You must specify either `unit_amount` or `unit_amount_decimal`, not both or none", param=path, code="parameter_missing"
         )
     try:
-        amount = Decimal(data.get("unit_amount", data.get("unit_amount_decimal")))
+        amount = Decimal(data["unit_amount"] if "unit_amount" in data else data["unit_amount_decimal"])
     except InvalidOperation:
         raise invalid("Invalid decimal", param=f"{path}[unit_amount_decimal]") from None
     if amount < 0:
