@@ -1,5 +1,9 @@
 """What every courier owes to those who use them, whichever it is."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from integrations.couriers import COURIERS, TERMINAL, TrackingStatus
@@ -33,3 +37,16 @@ def test_three_states_end_a_parcels_way():
         "pending", "info_received", "in_transit", "customs", "out_for_delivery", "available_for_pickup",
         "attempt_failed", "exception", "returning", "returned", "delivered", "cancelled",
     ]  # fmt: skip
+
+
+def test_no_sdk_is_loaded_before_it_is_used():
+    """A web process that never calls outside should not pay for it; `requests` and `stripe` cost 0.3 s and 30 MB."""
+    modules = "base couriers ems exchange_rate fedex mail shape sms stripe tracking tracking_numbers"
+    imports = "; ".join(f"import integrations.{name}" for name in modules.split())
+    check = f"import sys; {imports}; print(sorted({{'requests', 'stripe', 'urllib3', 'defusedxml', 'smtplib'}} & set(sys.modules)))"
+
+    done = subprocess.run(
+        [sys.executable, "-c", check], capture_output=True, text=True, check=True, cwd=Path(__file__).resolve().parents[2]
+    )
+
+    assert done.stdout.strip() == "['smtplib']"

@@ -204,6 +204,14 @@ def test_one_scan_a_hundred_times_is_one_scan(server):
     assert len(one(answer(entry(ONE, events=events)), server).scans) == 1
 
 
+def test_scans_of_one_second_keep_their_order(server):
+    at = "2026-11-14T17:10:00+09:00"
+
+    found = one(answer(entry(ONE, events=[event("DP", at), event("AR", at), event("PU", at)])), server)
+
+    assert [scan.code for scan in found.scans] == ["PU", "AR", "DP"]
+
+
 @pytest.mark.parametrize(
     "at",
     [

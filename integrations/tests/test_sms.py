@@ -2,6 +2,7 @@
 
 import base64
 import json
+import unicodedata
 from urllib.parse import parse_qs
 
 import pytest
@@ -120,7 +121,7 @@ def test_length_is_counted_as_the_operators_do(text, size):
         ("배송 시작 🙂🎉 안내", "배송 시작  안내"),
         ("Café Ångström", "Cafe Angstrom"),
         ("₩12,000", "￦12,000"),
-        ("뜨개실", "뜨개실"),  # decomposed, as a Mac writes it
+        (unicodedata.normalize("NFD", "뜨개실"), "뜨개실"),  # decomposed, as a Mac writes it
         ("① 번", "① 번"),
         ("a\u00a0b", "a b"),
         ("é뷁", "e뷁"),

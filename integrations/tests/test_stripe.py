@@ -75,6 +75,7 @@ def test_creating_a_session_sends_what_the_pinned_version_knows_and_reads_plain_
     assert request.headers["authorization"] == "Bearer sk_test_sandbox"
     assert request.headers["stripe-version"] == "2026-10-28.endive"
     assert "x-stripe-client-telemetry" not in request.headers
+    assert not {"telemetry_id", "platform"} & set(json.loads(request.headers["x-stripe-client-user-agent"]))
     assert {name: values[0] for name, values in parse_qs(request.body.decode()).items()} == {
         "mode": "payment",
         "ui_mode": "hosted_page",
