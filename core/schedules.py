@@ -43,6 +43,7 @@ JOBS = (
     Job("notices: send what is due", "core.notices.jobs.send_due", minutes=1),
     Job("payments: settle the webhook inbox", "workflow.jobs.settle_inbox", minutes=1),
     Job("payments: compare attempts with Stripe", "workflow.jobs.reconcile_attempts", minutes=15),
+    Job("staff: show what is stuck", "workflow.jobs.show_what_is_stuck", minutes=1),
     Job("orders: let old quotes expire", "workflow.jobs.expire_quotes", minutes=5),
     Job("orders: remind customers", "workflow.jobs.send_reminders", minutes=10),
     Job("orders: complete what was delivered long ago", "workflow.jobs.complete_orders", minutes=HOURLY),

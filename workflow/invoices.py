@@ -3,7 +3,7 @@
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from workflow.models import InvoiceLine, LineKind
+from workflow.models import FeePolicy, InvoiceLine, LineKind
 
 
 def line_title(line: InvoiceLine, *, locale: str) -> str:
@@ -12,11 +12,16 @@ def line_title(line: InvoiceLine, *, locale: str) -> str:
         if line.kind == LineKind.ITEM and line.item is not None:
             name = str(line.item)
             return f"{name} × {line.quantity}"[:250] if line.quantity > 1 else name[:250]
-        if line.kind == LineKind.SERVICE_FEE:
-            return _("Service fee %(percent)s") % {"percent": percent(line.invoice.quote.policy.service_fee_bp)}
-        if line.kind == LineKind.CARD_FEE:
-            return _("Card fee %(percent)s") % {"percent": percent(line.invoice.quote.policy.card_fee_bp)}
+        if line.kind in (LineKind.SERVICE_FEE, LineKind.CARD_FEE):
+            return fee_title(line.kind, policy=line.invoice.quote.policy)
         return str(line.get_kind_display())
+
+
+def fee_title(kind: str, *, policy: FeePolicy) -> str:
+    """In the language that is active."""
+    if kind == LineKind.SERVICE_FEE:
+        return _("Service fee %(percent)s") % {"percent": percent(policy.service_fee_bp)}
+    return _("Card fee %(percent)s") % {"percent": percent(policy.card_fee_bp)}
 
 
 def percent(basis_points: int) -> str:

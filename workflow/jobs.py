@@ -12,7 +12,7 @@ from django.utils.timezone import localdate, now
 
 from integrations import exchange_rate
 from integrations.base import ProviderError
-from workflow import checkout, notices, pricing, settlement, tracking
+from workflow import checkout, notices, pricing, refunds, settlement, stuck, tracking
 from workflow.models import Attempt, AttemptStatus, Order, Refund, RefundStatus, StripeEvent
 from workflow.process import State
 from workflow.transitions import By, TransitionRefused, ask, perform
@@ -67,7 +67,6 @@ def reconcile_attempts() -> int:
     stuck = Attempt.objects.filter(status=AttemptStatus.CLOSING, closing_since__lt=late)
     tried += _each(stuck.values_list("pk", flat=True)[:BATCH], checkout.close_attempt)
     sent = Refund.objects.filter(status=RefundStatus.SENT, stripe_id__isnull=False)
-    from workflow import refunds
 
     return tried + _each(sent.values_list("stripe_id", flat=True)[:BATCH], refunds.settle_refund)
 
@@ -84,3 +83,7 @@ def _each(things, act) -> int:
         except ProviderError as error:
             log.warning("%s: %s", thing, error)
     return count
+
+
+def show_what_is_stuck() -> int:
+    return stuck.show()

@@ -124,6 +124,31 @@ def _fee(kind: str, lines: Iterable[Line], *, basis_points: int) -> Line:
     return Line(kind, share(krw, basis_points=basis_points), share(cents, basis_points=basis_points))
 
 
+@dataclass(frozen=True)
+class Estimate(Priced):
+    """Every fee before anything is asked for; one parcel is assumed."""
+
+    chargeable_weight_g: int
+
+
+def estimate(goods: Iterable[tuple[int, int]], *, weight_g: int, volume_cm3: int, rate: ExchangeRate) -> Estimate:
+    """`goods` are (unit price in won, quantity); the fees in force now, all at one rate. Two bills in truth: goods first, delivery later."""
+    policy = policy_at(now())
+    items = tuple(_estimated(LineKind.ITEM, price * quantity, quantity, rate=rate) for price, quantity in goods)
+    freight = (_estimated(LineKind.DELIVERY, freight_krw(weight_g=weight_g, volume_cm3=volume_cm3, policy=policy), 1, rate=rate),)
+    fees = _fee(LineKind.SERVICE_FEE, items, basis_points=policy.service_fee_bp), _fee(LineKind.CARD_FEE, freight, basis_points=policy.card_fee_bp)
+    grams = chargeable_g(weight_g=weight_g, volume_cm3=volume_cm3, volume_divisor=policy.volume_divisor)
+    return Estimate(
+        lines=(*items, fees[0], *freight, fees[1]),
+        policy=policy,
+        chargeable_weight_g=int(grams.quantize(Decimal(1), rounding=ROUND_HALF_UP)),
+    )
+
+
+def _estimated(kind: str, krw: int, quantity: int, *, rate: ExchangeRate) -> Line:
+    return Line(kind, krw, krw_to_usd_cents(krw, krw_per_usd=rate.krw_per_usd), quantity)
+
+
 def freeze_quote(order: Order, *, rate: ExchangeRate, policy: FeePolicy) -> Quote:
     """The next version of the order's quote. Under the order's lock."""
     version = order.quotes.count() + 1

@@ -18,7 +18,7 @@ from django_q.tasks import async_task
 
 from core.errors import BidangilError, Conflict
 from integrations import stripe
-from integrations.base import NotFound
+from integrations.base import BadAnswer, NotFound
 from workflow import payments, refunds
 from workflow.checkout import _closed, lock_attempt
 from workflow.models import Attempt, AttemptStatus, InvoiceKind, LedgerEntry, LedgerKind, Order, StripeEvent
@@ -44,6 +44,8 @@ def receive_signed(payload: bytes, signature: str) -> None:
         event = stripe.parse_webhook(payload, signature, secrets=settings.STRIPE_WEBHOOK_SECRETS)
     except stripe.SignatureRefused as error:
         raise SignatureRefused from error
+    except BadAnswer:
+        event = {}
     if isinstance(event.get("id"), str):
         receive(event)
     else:

@@ -112,7 +112,7 @@ def retried(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def lock_order(order_id: int) -> Order:
-    """The order under its row lock, with what guards and writes look at. First in the lock order: order, invoice, attempt, event, stream."""
+    """The order under its row lock, with what guards and writes look at. First of all locks."""
     order = Order.objects.select_for_update().filter(pk=order_id).first()
     if order is None:
         raise NotFound
@@ -165,11 +165,11 @@ def record(
     return event
 
 
-def tell(order: Order, kind: str, **data: Any) -> None:
+def tell(order: Order, event: str, /, **data: Any) -> None:
     """A live event to the customer and to staff. Last in its transaction: the streams' counters are locked until the commit."""
     said = {"order": order.number, "state": order.state, "step": int(order.step), "at": now().isoformat(), **data}
     for channel in (events.user_channel(order.customer_id), events.STAFF_CHANNEL):
-        events.publish(channel, kind, said)
+        events.publish(channel, event, said)
 
 
 # --- May this person make this move? --------------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ def _record_failure(effect: Effect, error: Exception) -> None:
     if effect.starts >= MAX_STARTS or getattr(error, "permanent", False):
         effect.quarantined_at = timezone.now()
     effect.save(update_fields=["attempts", "claimed_until", "queued_at", "last_error", "due_at", "quarantined_at"])
-    log.warning("effect %s %s of %s failed (%s): %s", effect.pk, effect.name, effect.subject, effect.attempts, type(error).__name__)
+    log.warning("effect %s %s of %s failed (%s)", effect.pk, effect.name, effect.subject, effect.attempts, exc_info=error)
 
 
 def next_wait(error: Exception, *, attempts: int) -> timedelta:

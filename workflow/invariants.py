@@ -1,0 +1,163 @@
+"""What must hold, always (contract.md section 6), checked on the whole database and at Stripe.
+
+Each check yields one line per fault. `INVARIANTS` is the list that `manage.py verify_invariants` walks.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Count, Sum
+from django.utils.timezone import now
+
+from core.notices.models import Notice
+from integrations import stripe
+from workflow import audit, stuck
+from workflow.models import Attempt, Invoice, InvoiceKind, InvoiceStatus, Item, LedgerEntry, LedgerKind, Order, Refund, StaffTask
+from workflow.models.orders import DEAD
+from workflow.models.payments import OPEN_ATTEMPT
+from workflow.process import State
+
+Check = Callable[[], Iterator[str]]
+
+AFTER_ITEMS_PAID = (
+    State.ITEMS_PAID,
+    State.ITEMS_PURCHASED,
+    State.AT_WAREHOUSE,
+    State.AWAITING_DELIVERY_PAYMENT,
+    State.DELIVERY_PAID,
+    State.SHIPPED,
+    State.DELIVERED,
+    State.COMPLETED,
+    State.RETURNED,
+)
+AFTER_DELIVERY_PAID = (State.DELIVERY_PAID, State.SHIPPED, State.DELIVERED, State.COMPLETED, State.RETURNED)
+AFTER_SHIPPED = (State.SHIPPED, State.DELIVERED, State.COMPLETED, State.RETURNED)
+
+
+@dataclass(frozen=True)
+class Invariant:
+    number: int
+    name: str
+    check: Check
+    #: cannot be checked while this provider does not answer
+    needs: str = ""
+
+
+# --- 1 and 2, at Stripe ---------------------------------------------------------------------------------------------------
+
+
+def _oldest():
+    first = Attempt.objects.order_by("created_at").values_list("created_at", flat=True).first()
+    return (first or now()) - timedelta(hours=1)
+
+
+def ledger_equals_stripe() -> Iterator[str]:
+    """Per payment: captured and refunded in our ledger = at Stripe, to the cent; and no paid session of ours is unknown to us."""
+    there = {s.payment_intent_id: s.amount_total_cents for s in _our_sessions() if s.payment_status == "paid" and s.payment_intent_id}
+    back: dict[str, int] = defaultdict(int)
+    for refund in stripe.iter_refunds(created_after=_oldest()):
+        if refund.status not in ("failed", "canceled"):
+            back[refund.payment_intent_id or ""] += refund.amount_cents
+    captured, refunded = _ledger_by_payment()
+    for payment in sorted(set(there) | set(captured)):
+        if there.get(payment, 0) != captured.get(payment, 0):
+            yield f"{payment}: {there.get(payment, 0)} cents paid at Stripe, {captured.get(payment, 0)} in the ledger"
+        if back.get(payment, 0) != refunded.get(payment, 0):
+            yield f"{payment}: {back.get(payment, 0)} cents refunded at Stripe, {refunded.get(payment, 0)} in the ledger"
+
+
+def _our_sessions() -> Iterator[stripe.CheckoutSession]:
+    return (session for session in stripe.iter_checkout_sessions(created_after=_oldest()) if "attempt" in session.metadata)
+
+
+def _ledger_by_payment() -> tuple[dict[str, int], dict[str, int]]:
+    rows = LedgerEntry.objects.filter(source="stripe").values_list("payment_intent_id", "kind").annotate(sum=Sum("amount_cents"))
+    captured: dict[str, int] = defaultdict(int)
+    refunded: dict[str, int] = defaultdict(int)
+    for payment, kind, cents in rows:
+        if kind in (LedgerKind.CAPTURE, LedgerKind.UNAPPLIED):
+            captured[payment] += cents
+        else:
+            refunded[payment] -= cents
+    return captured, refunded
+
+
+def one_open_session_at_stripe() -> Iterator[str]:
+    """At most one open session per invoice at Stripe, and none that we do not know."""
+    live = [session for session in _our_sessions() if session.status == "open"]
+    per_invoice = Counter(str(session.metadata["attempt"]).rpartition(":")[0] for session in live)
+    yield from (f"{invoice}: {count} open sessions at Stripe" for invoice, count in per_invoice.items() if count > 1)
+
+
+def one_open_attempt_here() -> Iterator[str]:
+    doubles = Attempt.objects.filter(status__in=OPEN_ATTEMPT).values("invoice").annotate(n=Count("pk")).filter(n__gt=1)
+    yield from (f"invoice {row['invoice']}: {row['n']} open attempts" for row in doubles)
+
+
+# --- 3 State and ledger ---------------------------------------------------------------------------------------------------
+
+
+def state_and_ledger_agree() -> Iterator[str]:
+    yield from _unpaid(AFTER_ITEMS_PAID, InvoiceKind.ITEMS)
+    yield from _unpaid(AFTER_DELIVERY_PAID, InvoiceKind.DELIVERY)
+    paid = Invoice.objects.filter(status=InvoiceStatus.PAID)
+    captures = dict(LedgerEntry.objects.filter(kind=LedgerKind.CAPTURE).values_list("invoice").annotate(sum=Sum("amount_cents")))
+    for pk, amount in paid.values_list("pk", "amount_usd_cents").iterator():
+        if captures.pop(pk, None) != amount:
+            yield f"invoice {pk} is paid, but the ledger has another sum"
+    yield from (f"invoice {pk} has a capture and is not paid" for pk in captures)
+    yield from _unseen_money()
+    yield from _refunded_too_much()
+
+
+def _unpaid(states: tuple[State, ...], kind: InvoiceKind) -> Iterator[str]:
+    paid = Invoice.objects.filter(kind=kind, status=InvoiceStatus.PAID).values("order_id")
+    for number in Order.objects.filter(state__in=states).exclude(pk__in=paid).values_list("number", flat=True).iterator():
+        yield f"{number} went on without a paid {kind.value} invoice"
+
+
+def _unseen_money() -> Iterator[str]:
+    unapplied = set(LedgerEntry.objects.filter(kind=LedgerKind.UNAPPLIED).values_list("reference", flat=True))
+    shown = set(StaffTask.objects.filter(kind="unapplied_money").values_list("key", flat=True))
+    yield from (f"{money}: unapplied and no staff task" for money in unapplied if f"unapplied:{money}"[:120] not in shown)
+
+
+def _refunded_too_much() -> Iterator[str]:
+    sums = LedgerEntry.objects.exclude(payment_intent_id="").values("payment_intent_id").annotate(left=Sum("amount_cents"))
+    yield from (f"{row['payment_intent_id']}: more went back than came" for row in sums.filter(left__lt=0))
+    for refund in Refund.objects.filter(stripe_id__isnull=False).exclude(
+        stripe_id__in=LedgerEntry.objects.filter(kind=LedgerKind.REFUND).values("reference")
+    ):
+        yield f"{refund.key}: at Stripe and not in the ledger"
+
+
+# --- 4 to 8 ---------------------------------------------------------------------------------------------------------------
+
+
+def one_notice_per_recipient() -> Iterator[str]:
+    doubles = Notice.objects.values("key", "channel", "recipient").annotate(n=Count("pk")).filter(n__gt=1)
+    yield from (f"{row['key']}: {row['n']} notices by {row['channel']} to one recipient" for row in doubles)
+
+
+def every_sent_item_has_a_parcel() -> Iterator[str]:
+    loose = Item.objects.filter(order__state__in=AFTER_SHIPPED, parcel=None).exclude(status__in=DEAD)
+    yield from (f"item {pk} was sent in no parcel" for pk in loose.values_list("pk", flat=True).iterator())
+
+
+def nothing_is_late_unseen() -> Iterator[str]:
+    shown = set(StaffTask.objects.filter(kind=stuck.KIND).values_list("key", flat=True))
+    yield from (f"{key}: undone and no staff task" for key, _order, _text in stuck.undone_since(now() - stuck.TOO_LATE) if key not in shown)
+
+
+INVARIANTS = (
+    Invariant(1, "ledger equals Stripe", ledger_equals_stripe, needs="stripe"),
+    Invariant(2, "one open session per invoice here", one_open_attempt_here),
+    Invariant(2, "one open session per invoice at Stripe", one_open_session_at_stripe, needs="stripe"),
+    Invariant(3, "state and ledger agree", state_and_ledger_agree),
+    Invariant(4, "one event per change, without gaps", audit.broken_rows),
+    Invariant(5, "one notice per event, channel and recipient", one_notice_per_recipient),
+    Invariant(6, "every sent item is in a parcel", every_sent_item_has_a_parcel),
+    Invariant(8, "nothing undone is unseen", nothing_is_late_unseen),
+)

@@ -1,0 +1,118 @@
+"""What customers read of their orders, each in a fixed number of statements however many orders there are.
+
+An order comes with everything that its answer and the guards of a customer's moves look at: `items`, `parcels`, `invoices` (each with
+`lines` and its quote) and `refunds`, filled in here so that `.all()` on them asks nothing; and the sums of its ledger as `paid_cents`
+and `refunded_cents`. Lists go by keyset over (customer, -id): page 1,000 costs what page 1 costs.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from django.db.models import Exists, IntegerField, OuterRef, Prefetch, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
+
+from workflow.models import Invoice, InvoiceLine, LedgerEntry, LedgerKind, Order, OrderEvent, Parcel, PayLink, Refund, RefundStatus
+from workflow.process import CLOSED
+
+PAID_IN = (LedgerKind.CAPTURE, LedgerKind.UNAPPLIED)
+GIVEN_BACK = (LedgerKind.REFUND, LedgerKind.REFUND_REVERSAL)
+OPEN_REFUND = (RefundStatus.PROPOSED, RefundStatus.APPROVED, RefundStatus.SENT, RefundStatus.FAILED)
+
+
+def orders_page(
+    customer_id: int, *, states: Collection[str] | None = None, is_open: bool | None = None, before_id: int | None = None, limit: int
+) -> list[Order]:
+    """The customer's orders, newest first; one more than `limit` where there are more. 4 statements."""
+    rows = _orders(customer_id).order_by("-id")
+    if states is not None:
+        rows = rows.filter(state__in=states)
+    if is_open is not None:
+        rows = rows.exclude(state__in=CLOSED) if is_open else rows.filter(state__in=CLOSED)
+    if before_id is not None:
+        rows = rows.filter(id__lt=before_id)
+    return complete(rows[: limit + 1])
+
+
+def order_of(customer_id: int, number: str) -> Order | None:
+    """One order of the customer with its parcels' scans, or None. 5 statements."""
+    return next(iter(complete(_orders(customer_id).filter(number=number), scans=True)), None)
+
+
+def order_id_of(customer_id: int, number: str) -> int | None:
+    return Order.objects.filter(customer_id=customer_id, number=number).values_list("pk", flat=True).first()
+
+
+def events_page(order_id: int, *, after_number: int | None = None, limit: int) -> list[OrderEvent]:
+    """An order's history, oldest first; one more than `limit` where there are more."""
+    rows = OrderEvent.objects.filter(order_id=order_id, number__gt=after_number or 0).order_by("number")
+    return list(rows[: limit + 1])
+
+
+def just_made(order: Order) -> Order:
+    """A new order as the functions above would give it: only its items are read again. 1 statement."""
+    _fill(order, items=list(order.items.all()), parcels=[], invoices=[], refunds=[])
+    order.paid_cents = order.refunded_cents = 0  # type: ignore[attr-defined]
+    return order
+
+
+# --- How they come complete -----------------------------------------------------------------------------------------------
+
+
+def _orders(customer_id: int) -> QuerySet[Order]:
+    return Order.objects.filter(customer_id=customer_id).select_related("rate_at_request").annotate(
+        paid_cents=_ledger_sum(PAID_IN),
+        refunded_cents=-_ledger_sum(GIVEN_BACK),
+        has_open_refund=Exists(Refund.objects.filter(order=OuterRef("pk"), status__in=OPEN_REFUND)),
+    )
+
+
+def _ledger_sum(kinds: Iterable[str]) -> Coalesce:
+    rows = LedgerEntry.objects.filter(order=OuterRef("pk"), kind__in=kinds, currency="usd").order_by().values("order")
+    return Coalesce(Subquery(rows.annotate(sum=Sum("amount_cents")).values("sum")), Value(0), output_field=IntegerField())
+
+
+def complete(rows: QuerySet[Order], *, scans: bool = False) -> list[Order]:
+    """The orders of a query of `_orders`, filled in."""
+    parcels = Parcel.objects.prefetch_related("scans") if scans else Parcel.objects.all()
+    orders = list(rows.prefetch_related("items", Prefetch("parcels", queryset=parcels)))
+    invoices = _invoices_of(orders)
+    for order in orders:
+        # One open refund stands for all: guards only ask whether there is one.
+        refunds = [Refund(order=order, status=RefundStatus.SENT)] if order.has_open_refund else []  # type: ignore[attr-defined]
+        _fill(order, invoices=invoices.get(order.pk, []), refunds=refunds)
+    return orders
+
+
+def _invoices_of(orders: Sequence[Order]) -> dict[int, list[Invoice]]:
+    """Invoices with lines, quotes and pay tokens in one statement: an invoice always has a line."""
+    token = PayLink.objects.filter(order=OuterRef("invoice__order"), kind=OuterRef("invoice__kind")).values("token")[:1]
+    rows = (
+        InvoiceLine.objects.filter(invoice__order__in=[order.pk for order in orders])
+        .select_related("invoice__quote__policy")
+        .annotate(pay_token=Subquery(token))
+        .order_by("invoice__order", "invoice__number", "position")
+    )
+    items = {item.pk: item for order in orders for item in order.items.all()}
+    seen: dict[int, Invoice] = {}
+    lines: dict[int, list[InvoiceLine]] = {}
+    for line in rows:
+        line.invoice = seen.setdefault(line.invoice_id, line.invoice)
+        if line.item_id is not None:
+            line.item = items[line.item_id]
+        lines.setdefault(line.invoice_id, []).append(line)
+    found: dict[int, list[Invoice]] = {}
+    for invoice in seen.values():
+        invoice.pay_token = lines[invoice.pk][0].pay_token  # type: ignore[attr-defined]
+        _fill(invoice, lines=lines[invoice.pk])
+        found.setdefault(invoice.order_id, []).append(invoice)
+    return found
+
+
+def _fill(thing: Order | Invoice, **related: Sequence[object]) -> None:
+    """Put what was read into the cache that Django's prefetching uses, so that `.all()` finds it there."""
+    cache = thing.__dict__.setdefault("_prefetched_objects_cache", {})
+    for name, rows in related.items():
+        manager = getattr(thing, name)
+        query = manager.get_queryset() if name not in cache else cache[name]
+        query._result_cache = list(rows)
+        query._prefetch_done = True
+        cache[name] = query

@@ -1,0 +1,43 @@
+"""What was promised and is not done: found every minute and put before staff, so that nothing waits unseen (contract.md 6.8).
+
+A finding is a `StaffTask` that closes by itself once the thing is done.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from core.outbox.models import Effect
+from workflow.models import Attempt, AttemptStatus, StaffTask, StripeEvent
+
+#: shown to staff after this, and a broken promise (verify_invariants) after `TOO_LATE`
+SHOWN_AFTER, TOO_LATE = timedelta(minutes=5), timedelta(minutes=10)
+KIND = "stuck"
+LIMIT = 500
+
+
+def undone_since(moment: datetime) -> Iterator[tuple[str, int | None, str]]:
+    """(key, order id, words) of everything undone that was promised before `moment`."""
+    for effect in Effect.objects.filter(done_at=None, created_at__lt=moment)[:LIMIT]:
+        words = _("The effect “%(name)s” of %(subject)s is not done.") % {"name": effect.name, "subject": effect.subject}
+        yield f"stuck:effect:{effect.pk}", effect.payload.get("order"), words
+    for event in StripeEvent.objects.filter(settled_at=None, received_at__lt=moment)[:LIMIT]:
+        yield f"stuck:event:{event.pk}", None, _("The Stripe event %(event)s is not settled.") % {"event": event.event_id}
+    # A claim that never became a session, or a session that will not close.
+    waiting = Q(status=AttemptStatus.CLOSING, closing_since__lt=moment) | Q(status=AttemptStatus.CREATED, created_at__lt=moment)
+    for attempt in Attempt.objects.filter(waiting).select_related("invoice")[:LIMIT]:
+        yield f"stuck:attempt:{attempt.pk}", attempt.invoice.order_id, _("The payment attempt %(key)s is stuck.") % {"key": attempt.key}
+
+
+def show() -> int:
+    """Make a task for each stuck thing and close those that went on; the number that is stuck. Safe to run at any time."""
+    found = {key: (order_id, text) for key, order_id, text in undone_since(now() - SHOWN_AFTER)}
+    shown = dict(StaffTask.objects.filter(kind=KIND, done_at=None).values_list("key", "pk"))
+    StaffTask.objects.filter(pk__in=[pk for key, pk in shown.items() if key not in found]).update(done_at=now())
+    for key, (order_id, text) in found.items():
+        if key not in shown:
+            StaffTask.objects.update_or_create(key=key, defaults={"kind": KIND, "order_id": order_id, "text": text, "done_at": None})
+    return len(found)
