@@ -2,9 +2,9 @@
 
 import json
 import os
+import random
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 
+from core.management.running import is_free
 from core.tests.ground.actor import Actor
 from core.tests.ground.streams import Stream
 from core.tests.ground.waiting import wait_for
@@ -26,10 +27,12 @@ ROOT = Path(__file__).resolve().parents[3]
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_port(*, and_next: bool = False) -> int:
+    """Below the range that the kernel gives to outgoing connections, so that it stays free until it is used."""
+    while True:
+        port = random.randrange(15000, 30000)
+        if all(is_free("127.0.0.1", port + step) for step in range(1 + and_next)):
+            return port
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import pytest
 
 from core.tests.ground.actor import Actor
 from core.tests.ground.conftest import MANAGE, Ground
+from core.tests.ground.processes import alive, children, family, read
 from core.tests.ground.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(180)
@@ -53,11 +53,7 @@ class Worker:
         return self.file.read_text().splitlines() if self.file.exists() else []
 
     def all_pids(self) -> list[int]:
-        found, new = [], [self.process.pid]
-        while new:
-            found += new
-            new = [child for pid in new for child in children(pid)]
-        return found
+        return family(self.process.pid)
 
 
 @pytest.fixture
@@ -154,19 +150,11 @@ def test_when_its_parent_or_itself_is_killed_nothing_stays_behind(ground: Ground
 def test_it_ends_with_the_process_that_started_it(ground: Ground) -> None:
     shell = f"import subprocess, time; subprocess.Popen({[*MANAGE, 'worker']!r}); time.sleep(60)"
     parent = ground.start(sys.executable, "-c", shell, **QUICK)
-    wait_for(lambda: len(descendants(parent)) >= 10, seconds=20)
-    pids = descendants(parent)
+    wait_for(lambda: len(family(parent.pid)) > 10, seconds=20)
+    pids = family(parent.pid)[1:]
     parent.kill()
     parent.wait()
     wait_for(lambda: not any(alive(pid) for pid in pids), seconds=20, why="the worker ends when its parent is gone")
-
-
-def descendants(parent: "subprocess.Popen[bytes]") -> list[int]:
-    found, new = [], children(parent.pid)
-    while new:
-        found += new
-        new = [child for pid in new for child in children(pid)]
-    return found
 
 
 def marks_of(worker: Worker) -> Path:
@@ -174,22 +162,3 @@ def marks_of(worker: Worker) -> Path:
         if item.startswith(b"CLUSTER_MARKS="):
             return Path(item.removeprefix(b"CLUSTER_MARKS=").decode())
     raise AssertionError("no marks")
-
-
-def children(pid: int) -> list[int]:
-    try:
-        return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
-    except OSError:
-        return []
-
-
-def read(pid: int, name: str) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/{name}").read_bytes()
-    except OSError:
-        return b""
-
-
-def alive(pid: int) -> bool:
-    status = read(pid, "status")
-    return bool(status) and b"State:\tZ" not in status
