@@ -28,7 +28,8 @@ from integrations.sandbox.stripe import payments
 from integrations.sandbox.stripe.errors import StripeRefusal
 from integrations.sandbox.stripe.events import Cause
 from integrations.sandbox.stripe.ledger import INTENT, SESSION, Ledger
-from integrations.sandbox.stripe.sessions import ZERO_DECIMAL, expire_due
+from integrations.sandbox.stripe.lines import ZERO_DECIMAL
+from integrations.sandbox.stripe.sessions import expire_due
 
 HERE = Path(__file__).parent
 SEOUL = ZoneInfo("Asia/Seoul")

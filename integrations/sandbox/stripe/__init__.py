@@ -4,8 +4,8 @@ Where to look:
     api.py          the door: key, version, parameters, idempotency, then the operation; the table of operations
     parameters.py   form bodies and queries -> checked values (`parameter_unknown`, `parameter_missing` ...)
     idempotency.py  what a repeated key answers
-    sessions.py     Checkout Sessions: create, read, expire
-    payments.py     what happens when somebody pays, is declined, pays later
+    sessions.py     Checkout Sessions: create, read, expire; their lines and total in lines.py
+    payments.py     what happens when somebody pays, is declined, pays later (the objects it makes: payment_objects.py)
     refunds.py disputes.py
     events.py       every change makes an Event
     webhooks.py     Events are signed and delivered, again and again until somebody says 2xx

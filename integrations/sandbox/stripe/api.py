@@ -18,9 +18,10 @@ from integrations.sandbox.stripe.errors import StripeRefusal, api_error, bad_key
 from integrations.sandbox.stripe.events import Cause
 from integrations.sandbox.stripe.idempotency import Result, key_of, store_result, stored_result
 from integrations.sandbox.stripe.ledger import CHARGE, DISPUTE, EVENT, INTENT, REFUND, SESSION, Ledger
+from integrations.sandbox.stripe.lines import lines_page
 from integrations.sandbox.stripe.parameters import Parameters, parse_form, read_parameters
 from integrations.sandbox.stripe.refunds import create_refund
-from integrations.sandbox.stripe.sessions import create_session, expire_due, expire_session, lines_page
+from integrations.sandbox.stripe.sessions import create_session, expire_due, expire_session
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -52,7 +52,10 @@ def _new_dispute(charge: Document, *, amount: int, reason: str) -> Document:
         "metadata": {},
         "network_reason_code": None,
         "payment_intent": charge["payment_intent"],
-        "payment_method_details": {"card": {"brand": "visa", "case_type": "chargeback", "network_reason_code": "10.4"}, "type": "card"},
+        "payment_method_details": {
+            "card": {"brand": "visa", "case_type": "chargeback", "network": "visa", "network_reason_code": "10.4"},
+            "type": "card",
+        },
         "reason": reason,
         "status": "needs_response",
     }

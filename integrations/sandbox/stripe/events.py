@@ -50,9 +50,7 @@ def record_event(ledger: Ledger, kind: str, thing: Document, *, cause: Cause, pr
         {
             "id": new_object_id(EVENT),
             "object": "event",
-            "account": None,
             "api_version": API_VERSION,
-            "context": None,
             "created": int(time.time()),
             "data": data,
             "livemode": False,

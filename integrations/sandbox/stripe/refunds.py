@@ -7,8 +7,8 @@ from integrations.sandbox.ids import make_id
 from integrations.sandbox.stripe.errors import StripeRefusal, invalid, no_such
 from integrations.sandbox.stripe.events import Cause, record_event
 from integrations.sandbox.stripe.ledger import CHARGE, INTENT, REFUND, Ledger, new_object_id
+from integrations.sandbox.stripe.lines import amount_text
 from integrations.sandbox.stripe.parameters import Parameters
-from integrations.sandbox.stripe.sessions import amount_text
 
 STATUSES = ("pending", "requires_action", "succeeded", "failed", "canceled")
 GIVES_NOTHING_BACK = ("failed", "canceled")

@@ -26,6 +26,7 @@ class Listener:
             def log_message(self, *_: Any) -> None:
                 pass
 
+        ThreadingHTTPServer.request_queue_size = 256  # a hundred copies come at once
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
