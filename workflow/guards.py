@@ -148,13 +148,13 @@ def every_live_item_is_in_a_parcel(order: "Order") -> bool:
     return all(item.parcel_id is not None for item in live_items(order))
 
 
-@guard(_("Not every parcel is delivered."))
+@guard(_("Not every parcel is delivered."), only_for=["courier"])
 def every_parcel_is_delivered(order: "Order") -> bool:
     parcels = _parcels(order)
     return any(parcel.delivered_at for parcel in parcels) and all(parcel.delivered_at or parcel.closed_at for parcel in parcels)
 
 
-@guard(_("Not every open parcel came back."))
+@guard(_("Not every open parcel came back."), only_for=["courier"])
 def every_open_parcel_came_back(order: "Order") -> bool:
     still_open = [parcel for parcel in _parcels(order) if not parcel.delivered_at and not parcel.closed_at]
     return bool(still_open) and all(parcel.status == "returned" for parcel in still_open)

@@ -128,6 +128,7 @@ class Write(models.TextChoices):
     WITHDRAW_DELIVERY_INVOICE = "withdraw_delivery_invoice", _("the delivery invoice is withdrawn")
     BOOK_DELIVERY_PAYMENT = "book_delivery_payment", _("the delivery payment in the ledger")
     HAND_OVER_PARCELS = "hand_over_parcels", _("the parcels are with the courier")
+    END_PARCELS = "end_parcels", _("what a person says became of the open parcels")
     UNPACK_PARCELS = "unpack_parcels", _("the parcels are opened again")
     CLOSE_ITEMS = "close_items", _("the open items leave the order")
     PLAN_REFUNDS = "plan_refunds", _("the refunds")
@@ -364,6 +365,7 @@ class OrderProcess(StateModel):
         target=State.DELIVERED,
         by=[Actor.COURIER, Role.WAREHOUSE],
         when=[guards.every_parcel_is_delivered],
+        also=[Write.END_PARCELS],
         then=[Effect.NOTIFY_CUSTOMER],
         asks={"delivered_at": "datetime", "proof": "proof"},
         proof_from=[Role.WAREHOUSE],
@@ -378,6 +380,7 @@ class OrderProcess(StateModel):
         target=State.RETURNED,
         by=[Actor.COURIER, Role.WAREHOUSE],
         when=[guards.every_open_parcel_came_back],
+        also=[Write.END_PARCELS],
         then=[Effect.NOTIFY_CUSTOMER, Effect.NOTIFY_STAFF],
     )
     def record_return(self) -> None:

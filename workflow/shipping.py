@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from integrations.couriers import TrackingStatus
 from workflow.models import Item, Order, Parcel
 
 
@@ -12,6 +13,15 @@ def hand_over(order: Order, *, at: datetime) -> None:
         parcel.handed_over_at = parcel.next_poll_at = at
         parcel.poll_failures = 0
     Parcel.objects.bulk_update(parcels, ["handed_over_at", "next_poll_at", "poll_failures"])
+
+
+def end_by_hand(order: Order, *, delivered_at: datetime | None) -> None:
+    """Staff know what became of the open parcels: delivered at this moment, or (None) back with us."""
+    parcels = [parcel for parcel in order.parcels.all() if not parcel.closed_at and not parcel.delivered_at]
+    for parcel in parcels:
+        parcel.status = TrackingStatus.DELIVERED if delivered_at else TrackingStatus.RETURNED
+        parcel.delivered_at, parcel.next_poll_at = delivered_at, None
+    Parcel.objects.bulk_update(parcels, ["status", "delivered_at", "next_poll_at"])
 
 
 def unpack(order: Order, *, at: datetime) -> None:

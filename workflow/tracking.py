@@ -107,7 +107,7 @@ def _store(parcel: Parcel, result: TrackingResult) -> Order | None:
     before, ended = parcel.status, parcel.delivered_at is not None or parcel.closed_at is not None
     if not ended:
         _set_status(parcel, result)
-    elif result.status != before:
+    elif result.error is None and result.status not in (before, TrackingStatus.PENDING):
         _note_contradiction(parcel, result)
     _plan_next(parcel, result)
     parcel.save()
@@ -129,6 +129,8 @@ def _store_scans(parcel: Parcel, scans: Iterable[TrackingScan]) -> int:
 
 
 def _set_status(parcel: Parcel, result: TrackingResult) -> None:
+    if result.error is not None or result.status == TrackingStatus.PENDING:
+        return  # the courier knows nothing (any more): what we know stays
     parcel.status = result.status
     if result.status == TrackingStatus.DELIVERED:
         latest = max((scan.at for scan in result.scans if scan.status == TrackingStatus.DELIVERED), default=now())

@@ -11,11 +11,12 @@ import random
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import OperationalError, transaction
 from django.db.models import prefetch_related_objects
-from django.utils.timezone import now
+from django.utils.timezone import is_naive, make_aware, now
 from django.utils.translation import gettext_lazy as _
 
 from core import events, outbox
@@ -212,6 +213,21 @@ def _check_facts(spec: Spec, *, by: By, facts: dict[str, Any]) -> None:
         needed = name != "proof" or (by.actor == "staff" and bool(spec.proof_from))
         if needed and not str(facts.get(name) or "").strip():
             raise TransitionRefused(_("“%(name)s” is needed.") % {"name": name}, code="fact_missing")
+    for name, kind in spec.asks.items():
+        if kind == "datetime":
+            facts[name] = _past_moment(facts[name], name=name)
+
+
+def _past_moment(said: Any, *, name: str) -> str:
+    """An ISO 8601 time, in our own zone where it names none, that is not in the future."""
+    try:
+        moment = datetime.fromisoformat(str(said))
+    except ValueError:
+        raise TransitionRefused(_("“%(name)s” is not a time.") % {"name": name}, code="fact_invalid") from None
+    moment = make_aware(moment) if is_naive(moment) else moment
+    if moment > now():
+        raise TransitionRefused(_("“%(name)s” lies in the future.") % {"name": name}, code="fact_invalid")
+    return moment.isoformat()
 
 
 @dataclass(frozen=True)

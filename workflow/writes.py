@@ -85,6 +85,13 @@ def hand_over_parcels(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
     facts |= {"parcels": len(order.parcels.all())}
 
 
+@writes(Write.END_PARCELS)
+def end_parcels(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
+    """A person stands in for a courier that says nothing; what couriers say themselves is on the parcels already."""
+    if by.actor == "staff":
+        shipping.end_by_hand(order, delivered_at=order.delivered_at)
+
+
 @writes(Write.UNPACK_PARCELS)
 def unpack_parcels(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
     shipping.unpack(order, at=now())
