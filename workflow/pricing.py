@@ -132,14 +132,15 @@ class Estimate(Priced):
 
 
 def estimate(goods: Iterable[tuple[int, int]], *, weight_g: int, volume_cm3: int, rate: ExchangeRate) -> Estimate:
-    """`goods` are (unit price in won, quantity); the fees in force now, all at one rate. Two bills in truth: goods first, delivery later."""
+    """`goods` are (unit price in won, quantity); the fees in force now, at one rate. In truth two bills: goods, later delivery."""
     policy = policy_at(now())
     items = tuple(_estimated(LineKind.ITEM, price * quantity, quantity, rate=rate) for price, quantity in goods)
     freight = (_estimated(LineKind.DELIVERY, freight_krw(weight_g=weight_g, volume_cm3=volume_cm3, policy=policy), 1, rate=rate),)
-    fees = _fee(LineKind.SERVICE_FEE, items, basis_points=policy.service_fee_bp), _fee(LineKind.CARD_FEE, freight, basis_points=policy.card_fee_bp)
+    service = _fee(LineKind.SERVICE_FEE, items, basis_points=policy.service_fee_bp)
+    card = _fee(LineKind.CARD_FEE, freight, basis_points=policy.card_fee_bp)
     grams = chargeable_g(weight_g=weight_g, volume_cm3=volume_cm3, volume_divisor=policy.volume_divisor)
     return Estimate(
-        lines=(*items, fees[0], *freight, fees[1]),
+        lines=(*items, service, *freight, card),
         policy=policy,
         chargeable_weight_g=int(grams.quantize(Decimal(1), rounding=ROUND_HALF_UP)),
     )

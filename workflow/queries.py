@@ -58,10 +58,14 @@ def just_made(order: Order) -> Order:
 
 
 def _orders(customer_id: int) -> QuerySet[Order]:
-    return Order.objects.filter(customer_id=customer_id).select_related("rate_at_request").annotate(
-        paid_cents=_ledger_sum(PAID_IN),
-        refunded_cents=-_ledger_sum(GIVEN_BACK),
-        has_open_refund=Exists(Refund.objects.filter(order=OuterRef("pk"), status__in=OPEN_REFUND)),
+    return (
+        Order.objects.filter(customer_id=customer_id)
+        .select_related("rate_at_request")
+        .annotate(
+            paid_cents=_ledger_sum(PAID_IN),
+            refunded_cents=-_ledger_sum(GIVEN_BACK),
+            has_open_refund=Exists(Refund.objects.filter(order=OuterRef("pk"), status__in=OPEN_REFUND)),
+        )
     )
 
 

@@ -1,0 +1,249 @@
+"""An order as its customer sees it: the answer's schemas, and how they are filled from the rows of `workflow.queries`."""
+
+from datetime import date, datetime
+from typing import Any
+
+from django.conf import settings
+from pydantic import Field
+
+from core.accounts.models import User
+from customer_api.schema import Out, language
+from workflow import transitions
+from workflow.invoices import line_title
+from workflow.models import Invoice, InvoiceKind, InvoiceLine, Item, Order, Parcel, TrackingEvent
+from workflow.process import State, Step
+from workflow.transitions import By
+
+
+class StepOut(Out):
+    step: int
+    label: str
+    done: bool
+
+
+class ItemOut(Out):
+    position: int
+    url: str
+    options: str
+    quantity: int
+    note: str
+    status: str
+    status_label: str
+    name: str
+    screening_note: str
+    price_krw: int | None
+    line_krw: int | None
+
+
+class AddressOut(Out):
+    line1: str
+    line2: str
+    city: str
+    state: str
+    postal_code: str
+    country: str
+
+
+class RecipientOut(Out):
+    name: str
+    phone: str
+
+
+class LineOut(Out):
+    kind: str
+    title: str
+    quantity: int
+    amount_krw: int
+    amount_usd_cents: int
+
+
+class InvoiceOut(Out):
+    kind: str
+    number: int
+    status: str
+    lines: list[LineOut]
+    amount_krw: int
+    amount_usd_cents: int
+    pay_by: datetime | None
+    paid_at: datetime | None
+    pay_url: str | None = Field(description="The page where an invoice of this kind can be paid; valid through all versions of the quote.")
+
+
+class ScanOut(Out):
+    at: datetime
+    status: str
+    text: str
+    place: str
+
+
+class ShipmentOut(Out):
+    courier: str
+    tracking_number: str
+    tracking_url: str
+    status: str
+    delivered_at: datetime | None
+    events: list[ScanOut] | None = Field(description="What the courier said, oldest first; null in lists.")
+
+
+class Totals(Out):
+    paid_usd_cents: int
+    refunded_usd_cents: int
+    due_usd_cents: int
+
+
+class QuotedRate(Out):
+    krw_per_usd: str
+    source: str
+    as_of: date
+
+
+class Milestones(Out):
+    approved_at: datetime | None
+    quoted_at: datetime | None
+    items_paid_at: datetime | None
+    purchased_at: datetime | None
+    received_at: datetime | None
+    delivery_quoted_at: datetime | None
+    delivery_paid_at: datetime | None
+    shipped_at: datetime | None
+    delivered_at: datetime | None
+    closed_at: datetime | None
+
+
+class Can(Out):
+    """What the customer may do now."""
+
+    change: bool
+    cancel: bool
+    renew: bool
+    confirm_delivery: bool
+
+
+class OrderOut(Out):
+    number: str
+    state: str
+    state_label: str
+    step: int
+    steps: list[StepOut]
+    waiting_on: str
+    hold: bool
+    question: str
+    note: str
+    items: list[ItemOut]
+    address: AddressOut
+    recipient: RecipientOut
+    invoices: list[InvoiceOut]
+    shipments: list[ShipmentOut]
+    totals: Totals
+    exchange_rate: QuotedRate | None = Field(
+        description="The rate of the last quote; before one, today's rate when the order was requested."
+    )
+    requested_at: datetime
+    pay_by: datetime | None
+    milestones: Milestones
+    closed_reason: str
+    can: Can
+
+
+# --- From rows ------------------------------------------------------------------------------------------------------------
+
+
+def order_out(order: Order, *, user: User, scans: bool = False) -> OrderOut:
+    """`order` as `workflow.queries` gives it; nothing is asked of the database."""
+    invoices = list(order.invoices.all())
+    return OrderOut(
+        number=order.number,
+        state=order.state,
+        state_label=state_label(order.state),
+        step=int(order.step),
+        steps=[StepOut(step=int(step), label=str(step.label), done=step <= order.step) for step in Step],
+        waiting_on=order.waiting_on,
+        hold=bool(order.hold_reason),
+        question=order.question,
+        note=order.note,
+        items=[_item(item) for item in order.items.all()],
+        address=AddressOut(state=order.region, **_same(order, AddressOut, but="state")),
+        recipient=RecipientOut(name=order.recipient_name, phone=order.recipient_phone),
+        invoices=[_invoice(invoice) for invoice in invoices],
+        shipments=[_shipment(parcel, scans=scans) for parcel in order.parcels.all()],
+        totals=_totals(order, invoices),
+        exchange_rate=_rate(order, invoices),
+        requested_at=order.requested_at,
+        pay_by=order.pay_by,
+        milestones=Milestones(**_same(order, Milestones)),
+        closed_reason=order.closed_reason,
+        can=_can(order, user=user),
+    )
+
+
+def state_label(state: str) -> str:
+    return str(State(state).label) if state else ""
+
+
+def _same(row: Any, out: type[Out], *, but: str = "") -> dict[str, Any]:
+    """The fields of `out` that the row has under the same name."""
+    return {name: getattr(row, name) for name in out.model_fields if name != but}
+
+
+def _item(item: Item) -> ItemOut:
+    return ItemOut(status_label=item.get_status_display(), **_same(item, ItemOut, but="status_label"))  # type: ignore[attr-defined]
+
+
+def _invoice(invoice: Invoice) -> InvoiceOut:
+    token = invoice.pay_token  # type: ignore[attr-defined]
+    return InvoiceOut(
+        kind=invoice.kind,
+        number=invoice.number,
+        status=invoice.status,
+        lines=[line_out(line) for line in invoice.lines.all()],
+        amount_krw=invoice.amount_krw,
+        amount_usd_cents=invoice.amount_usd_cents,
+        pay_by=invoice.pay_by,
+        paid_at=invoice.paid_at,
+        pay_url=f"{settings.PUBLIC_BASE_URL}/pay/{token}" if token else None,
+    )
+
+
+def line_out(line: InvoiceLine) -> LineOut:
+    return LineOut(title=line_title(line, locale=language()), **_same(line, LineOut, but="title"))
+
+
+def _shipment(parcel: Parcel, *, scans: bool) -> ShipmentOut:
+    return ShipmentOut(
+        courier=parcel.courier,
+        tracking_number=parcel.tracking_number,
+        tracking_url=parcel.tracking_url,
+        status=parcel.status,
+        delivered_at=parcel.delivered_at,
+        events=[_scan(scan) for scan in parcel.scans.all()] if scans else None,
+    )
+
+
+def _scan(scan: TrackingEvent) -> ScanOut:
+    return ScanOut(**_same(scan, ScanOut))
+
+
+def _totals(order: Order, invoices: list[Invoice]) -> Totals:
+    return Totals(
+        paid_usd_cents=order.paid_cents,  # type: ignore[attr-defined]
+        refunded_usd_cents=order.refunded_cents,  # type: ignore[attr-defined]
+        due_usd_cents=sum(invoice.amount_usd_cents for invoice in invoices if invoice.is_open),
+    )
+
+
+def _rate(order: Order, invoices: list[Invoice]) -> QuotedRate | None:
+    quoted = [invoice.quote for invoice in invoices if invoice.kind == InvoiceKind.ITEMS]
+    if quoted:
+        return QuotedRate(krw_per_usd=str(quoted[-1].krw_per_usd), source=quoted[-1].rate_source, as_of=quoted[-1].rate_as_of)
+    rate = order.rate_at_request
+    return QuotedRate(krw_per_usd=str(rate.krw_per_usd), source=rate.source, as_of=rate.as_of) if rate else None
+
+
+def _can(order: Order, *, user: User) -> Can:
+    ready = {move.spec.name for move in transitions.moves(order, by=By.customer(user)) if move.is_ready}
+    return Can(
+        change=order.state == State.QUOTE_REQUESTED,
+        cancel="cancel" in ready,
+        renew="renew_quote" in ready,
+        confirm_delivery="complete" in ready,
+    )
