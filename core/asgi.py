@@ -4,13 +4,14 @@
 """
 
 import os
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
 
 from django.core.wsgi import get_wsgi_application
 
 
-def build():  # type: ignore[no-untyped-def]
+def build() -> Any:
     site = get_wsgi_application()
     from core.web.front import FrontDoor  # needs the applications that the line above has loaded
 

@@ -6,6 +6,7 @@ later: nobody runs the jobs, or they lie too long. Names are for machines, `deta
 
 from datetime import timedelta
 from functools import cache
+from typing import Any
 
 from django.conf import settings
 from django.core import checks
@@ -84,7 +85,8 @@ def wrong_isolation() -> Findings:
     """READ COMMITTED is what locks and counters are written for (design.md section 7)."""
     if connection.vendor != "mysql":
         return {}
-    variable = "@@tx_isolation" if connection.mysql_is_mariadb else "@@transaction_isolation"
+    mysql: Any = connection
+    variable = "@@tx_isolation" if mysql.mysql_is_mariadb else "@@transaction_isolation"
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {variable}")
         level = cursor.fetchone()[0]

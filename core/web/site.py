@@ -15,7 +15,7 @@ from a2wsgi import WSGIMiddleware
 from core.web.bodies import Body, read_body
 from core.web.problems import Headers, Problem, Receive, Scope, Send
 
-WSGIApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
+WSGIApp = Callable[..., Iterable[bytes]]
 
 THREADS = 8
 #: Requests that wait for a thread or have one; more are told to come back.

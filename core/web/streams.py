@@ -202,7 +202,7 @@ def stream_headers(scope: Scope, start: int) -> Headers:
         (b"event-stream-position", str(start).encode()),
     ]
     origin = header(scope, b"origin")
-    if origin in settings.CORS_ALLOWED_ORIGINS:
+    if origin is not None and origin in settings.CORS_ALLOWED_ORIGINS:
         headers += [
             (b"access-control-allow-origin", origin.encode("latin-1")),
             (b"access-control-allow-credentials", b"true"),
