@@ -12,6 +12,10 @@ def _from_environment(name: str, default: str) -> str:
     return os.environ.get(name) or default
 
 
+def default_port() -> int:
+    return int(_from_environment("SANDBOX_PORT", "8001"))
+
+
 def default_webhook_url() -> str:
     return _from_environment("PUBLIC_BASE_URL", "http://127.0.0.1:8000").rstrip("/") + WEBHOOK_PATH
 

@@ -4,7 +4,7 @@ _ENGLISH = {
     "lang": "en",
     "title": "Pay",
     "to": "Pay Bidangil",
-    "total": "Total due",
+    "total": "Total",
     "quantity": "Qty",
     "email": "E-mail",
     "card": "Card",

@@ -20,7 +20,7 @@ from integrations.sandbox.books import Books
 from integrations.sandbox.connections import RememberedProtocol
 from integrations.sandbox.faults import Faults
 from integrations.sandbox.mailport import open_mail_port
-from integrations.sandbox.options import DEFAULT_BOOKS, Options, default_webhook_url
+from integrations.sandbox.options import DEFAULT_BOOKS, Options, default_port, default_webhook_url
 
 HOST = "127.0.0.1"
 PARENT_LOOK_SECONDS = 0.5
@@ -32,7 +32,7 @@ class PortIsBusy(Exception):
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--port", type=int, default=8001, help="HTTP port (default 8001; 0: any free one)")
+    parser.add_argument("--port", type=int, default=default_port(), help="HTTP port (default SANDBOX_PORT or 8001; 0: any free one)")
     parser.add_argument("--mail-port", type=int, default=None, help="SMTP port (default: the HTTP port + 1)")
     parser.add_argument("--books", type=Path, default=DEFAULT_BOOKS, help=f"where it remembers (default {DEFAULT_BOOKS})")
     parser.add_argument(

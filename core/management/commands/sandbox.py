@@ -1,6 +1,6 @@
 """`python manage.py sandbox`: the stand-ins of all outside services on one local port. The work is in `integrations/sandbox/`."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from django.conf import settings
@@ -18,13 +18,15 @@ class Command(BaseCommand):
         add_arguments(parser)
 
     def handle(self, **options: Any) -> None:
-        from argparse import Namespace
-
+        from integrations.sandbox.options import WEBHOOK_PATH
         from integrations.sandbox.server import PortIsBusy, options_from, run
 
-        if getattr(settings, "ENVIRONMENT", "local") == "production":
+        if settings.ENVIRONMENT == "production":
             raise CommandError("The sandbox plays Stripe and the couriers; it has no place in production.")
+        webhook_url = options["webhook_url"]
+        if webhook_url is None:
+            webhook_url = settings.PUBLIC_BASE_URL + WEBHOOK_PATH
         try:
-            run(options_from(Namespace(**options)))
+            run(options_from(Namespace(**{**options, "webhook_url": webhook_url})))
         except PortIsBusy as error:
             raise CommandError(str(error)) from error
