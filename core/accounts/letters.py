@@ -23,6 +23,7 @@ def code_letter(purpose: str, code: str, locale: str) -> Letter:
             lines=(f"{aim} 코드입니다.", "10분 안에 아래 여섯 자리를 입력해 주세요."),
             code=code,
             notes=("저희는 이 코드를 전화나 메시지로 묻지 않습니다. 요청하신 적이 없다면 이 메일은 무시하셔도 됩니다.",),
+            footer="비단길에서 누군가 이 주소로 코드를 요청하여 보내 드린 메일입니다.",
         )
     aim = "choose a new password" if is_reset else "finish signing up"
     return Letter(
@@ -30,4 +31,5 @@ def code_letter(purpose: str, code: str, locale: str) -> Letter:
         lines=(f"Here is your code to {aim}.", "Please enter these six digits within 10 minutes."),
         code=code,
         notes=("We never ask for this code by phone or message. If you did not request it, you can ignore this mail.",),
+        footer="You receive this mail because somebody asked Bidangil for a code to this address.",
     )

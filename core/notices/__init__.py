@@ -35,6 +35,10 @@ class Letter:
     links: tuple[Pair, ...] = ()
     #: small print below
     notes: tuple[str, ...] = ()
+    #: the last line, which says why one gets this; by default what holds for customers
+    footer: str = ""
+    #: letters to ourselves need no greeting
+    signed: bool = True
     #: the whole text of the SMS; empty where there is none
     sms: str = ""
 

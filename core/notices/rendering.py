@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.template.loader import render_to_string
 
-from core.notices import Letter
+from core.notices import Letter, Pair
 
 #: a table with a wider value than this is set in one column: the label above, the value below
 VALUE_WIDTH = 28
@@ -59,8 +59,12 @@ def paragraphs(lines: tuple[str, ...]) -> list[str]:
     return [clean for line in lines for part in line.splitlines() if (clean := one_line(part))]
 
 
+def _plain_rows(letter: Letter) -> list[Pair]:
+    return [(one_line(label), one_line(value)) for label, value in letter.rows]
+
+
 def as_html(letter: Letter, *, locale: str) -> str:
-    rows = [(one_line(label), one_line(value)) for label, value in letter.rows]
+    rows = _plain_rows(letter)
     total = letter.total and (one_line(letter.total[0]), one_line(letter.total[1]))
     context: dict[str, Any] = {
         "locale": locale,
@@ -68,16 +72,22 @@ def as_html(letter: Letter, *, locale: str) -> str:
         "lines": paragraphs(letter.lines),
         "code": one_line(letter.code),
         "rows": rows,
-        "stacked": any(width(value) > VALUE_WIDTH for _label, value in rows),
+        "stacked": is_stacked(rows),
         "total": total,
         "after": paragraphs(letter.after),
         "button": letter.button,
         "links": letter.links,
         "notes": paragraphs(letter.notes),
+        "signature": around(locale).signature if letter.signed else "",
+        "footer": one_line(letter.footer) or around(locale).footer,
         "around": around(locale),
         "home": settings.PUBLIC_BASE_URL,
     }
     return render_to_string("notices/letter.html", context)
+
+
+def is_stacked(rows: list[Pair]) -> bool:
+    return any(width(value) > VALUE_WIDTH for _label, value in rows)
 
 
 def width(text: str) -> int:
@@ -86,8 +96,9 @@ def width(text: str) -> int:
 
 
 def as_text(letter: Letter, *, locale: str) -> str:
-    words = around(locale)
-    table = [f"- {one_line(label)}: {one_line(value)}" for label, value in letter.rows]
+    words, rows = around(locale), _plain_rows(letter)
+    between = "\n  " if is_stacked(rows) else ": "
+    table = [f"- {label}{between}{value}" for label, value in rows]
     if letter.total:
         table.append(f"= {one_line(letter.total[0])}: {one_line(letter.total[1])}")
     button = [f"{letter.button[0]}:", letter.button[1]] if letter.button else []
@@ -99,7 +110,7 @@ def as_text(letter: Letter, *, locale: str) -> str:
         button,
         [f"{label}: {address}" for label, address in letter.links],
         *([line] for line in paragraphs(letter.notes)),
-        [words.signature],
-        ["--", words.footer],
+        [words.signature] if letter.signed else [],
+        ["--", one_line(letter.footer) or words.footer],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"

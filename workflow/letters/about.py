@@ -10,7 +10,7 @@ from django.conf import settings
 from core.money import format_usd
 from core.notices import Pair
 from workflow.invoices import line_title
-from workflow.letters.moments import day_and_hour
+from workflow.letters.moments import day_and_hour, english_day, korean_day
 from workflow.models import Invoice, InvoiceLine, Item, Order, OrderEvent, PayLink
 
 KOREAN = "ko"
@@ -84,8 +84,10 @@ class About:
     def rate(self, invoice: Invoice) -> str:
         quote = invoice.quote
         if self.korean:
-            return f"적용 환율: 1달러 = {quote.krw_per_usd:,.2f}원 ({quote.rate_as_of:%Y-%m-%d} 기준). 카드에는 달러로 결제됩니다."
-        return f"Exchange rate: $1 = ₩{quote.krw_per_usd:,.2f}, as of {quote.rate_as_of:%Y-%m-%d}. Your card is charged in U.S. dollars."
+            return f"적용 환율: 1달러 = {quote.krw_per_usd:,.2f}원 ({korean_day(quote.rate_as_of)} 기준). 카드에는 달러로 결제됩니다."
+        return (
+            f"Exchange rate: $1 = ₩{quote.krw_per_usd:,.2f}, as of {english_day(quote.rate_as_of)}. Your card is charged in U.S. dollars."
+        )
 
     # --- what was true when it happened
 

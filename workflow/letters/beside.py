@@ -35,23 +35,23 @@ def cancelled(about: About) -> Letter:
     reason = str(about.facts.get("reason") or "") if about.event and about.event.actor == "staff" else ""
     rows = _refund_rows(about) if back else ()
     if about.korean:
-        money = "환불이 카드에 보이기까지 보통 영업일로 5일에서 10일이 걸립니다." if back else _nothing_back(about)
+        money = "환불된 금액이 보이기까지 보통 영업일로 5일에서 10일이 걸립니다." if back else _nothing_back(about)
         return Letter(
             subject=f"주문을 취소했습니다 ({about.number})",
             lines=(
                 "주문을 취소했습니다.",
                 f"이유: {reason}" if reason else "",
-                "결제하신 카드로 아래 금액을 돌려드립니다." if back else "",
+                "결제하신 방법 그대로 아래 금액을 돌려드립니다." if back else "",
             ),
             rows=rows,
             total=("환불 합계", format_usd(back)) if back else None,
             after=(money,),
             button=("주문 보기", about.page),
         )
-    money = "It usually takes 5 to 10 business days until you see it on your card." if back else _nothing_back(about)
+    money = "It usually takes 5 to 10 business days until you see it." if back else _nothing_back(about)
     return Letter(
         subject=f"Your order is cancelled ({about.number})",
-        lines=("Your order is cancelled.", f"Why: {reason}" if reason else "", "This goes back to the card you paid with." if back else ""),
+        lines=("Your order is cancelled.", f"Why: {reason}" if reason else "", "This goes back to you, the way you paid." if back else ""),
         rows=rows,
         total=("Refund", format_usd(back)) if back else None,
         after=(money,),

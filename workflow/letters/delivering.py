@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.conf import settings
+from django.utils.timezone import now
 
 from core.money import format_usd
 from core.notices import Letter, Pair
@@ -86,7 +87,7 @@ def delivery_payable(about: About) -> Letter:
 def _packed(about: About) -> str:
     """How it is packed and where it goes: the town is enough to see a wrong address."""
     order = about.order
-    parcels = [parcel for parcel in order.parcels.all() if not parcel.closed_at and not parcel.delivered_at]
+    parcels = _to_send(about)
     count, kilograms = len(parcels), f"{sum(parcel.weight_g or 0 for parcel in parcels) / 1000:.2f} kg"
     place = ", ".join(part for part in (order.city, order.region, order.country) if part)
     if about.korean:
@@ -95,15 +96,22 @@ def _packed(about: About) -> str:
     return f"Your items are packed in {boxes}, {kilograms} in all, addressed to {place}."
 
 
+def _to_send(about: About) -> list[Parcel]:
+    """The parcels that were to be sent when the fee was set, however much later this is written."""
+    at = about.event.at if about.event else now()
+    ended = ((parcel, parcel.closed_at or parcel.delivered_at) for parcel in about.order.parcels.all())
+    return [parcel for parcel, end in ended if end is None or end > at]
+
+
 def _replaced(about: About, invoice: Invoice) -> str:
     """A fee that was taken back before it was paid; the customer may have its mail."""
     earlier = Invoice.objects.filter(order=about.order, kind=InvoiceKind.DELIVERY, number__lt=invoice.number).order_by("-number").first()
     if earlier is None or earlier.status != InvoiceStatus.VOID:
         return ""
-    was, now = format_usd(earlier.amount_usd_cents), format_usd(invoice.amount_usd_cents)
+    was, is_now = format_usd(earlier.amount_usd_cents), format_usd(invoice.amount_usd_cents)
     if about.korean:
-        return f"지난번에 안내한 배송비에서 바뀌었습니다: {was} → {now}."
-    return f"This replaces the earlier fee: {was} → {now}."
+        return f"지난번에 안내한 배송비에서 바뀌었습니다: {was} → {is_now}."
+    return f"This replaces the earlier fee: {was} → {is_now}."
 
 
 @to_customer("record_delivery_payment")

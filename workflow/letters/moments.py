@@ -1,7 +1,7 @@
 """A moment in the customer's own words: their day and hour, with the zone said, for we only guess it from the parcel's address."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 
@@ -37,6 +37,14 @@ def zone_of(*, region: str, country: str) -> Zone:
     if country == "US":
         return US_ZONES.get(region.strip().upper(), EASTERN)
     return SEOUL if country == "KR" else UTC
+
+
+def korean_day(day: date) -> str:
+    return f"{day.year}년 {day.month}월 {day.day}일"
+
+
+def english_day(day: date) -> str:
+    return f"{day:%B} {day.day}, {day.year}"
 
 
 def day_and_hour(at: datetime, *, region: str, country: str, locale: str) -> str:

@@ -79,4 +79,12 @@ def answered(about: About) -> Letter | None:
 def _letter(about: About, *, korean: str, english: str, todo: tuple[str, str], sms: str = "") -> Letter:
     """`todo` in Korean and English."""
     said, next_step, button = (korean, todo[0], "주문 열기") if about.korean else (english, todo[1], "Open the order")
-    return Letter(subject=f"{said} ({about.number})", lines=(f"{said}.", next_step), button=(button, about.admin_page), sms=sms)
+    footer = "비단길 직원에게 보내는 알림입니다." if about.korean else "A notice to the staff of Bidangil."
+    return Letter(
+        subject=f"{said} ({about.number})",
+        lines=(said, next_step),
+        button=(button, about.admin_page),
+        footer=footer,
+        signed=False,
+        sms=sms,
+    )
