@@ -318,7 +318,28 @@ UNFOLD = {
     "SITE_TITLE": "Bidangil",
     "SITE_HEADER": "Bidangil 비단길",
     "SITE_SYMBOL": "local_shipping",
+    "SITE_URL": "",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
+    "ENVIRONMENT": "backoffice.site.environment",
+    "STYLES": ["backoffice.site.stylesheet"],
+    "SCRIPTS": ["backoffice.site.script", "backoffice.site.live_script", "backoffice.site.totals_script"],
+    "SIDEBAR": {"navigation": "backoffice.site.navigation"},
+    "BORDER_RADIUS": "8px",
+    "COLORS": {
+        "primary": {  # silk: a deep teal, apart from the green, amber and blue that say whose move it is
+            "50": "oklch(97.8% .014 195)",
+            "100": "oklch(94.5% .036 195)",
+            "200": "oklch(89.5% .065 195)",
+            "300": "oklch(82.5% .092 195)",
+            "400": "oklch(73% .108 195)",
+            "500": "oklch(62.5% .104 195)",
+            "600": "oklch(51.5% .088 196)",
+            "700": "oklch(44% .074 197)",
+            "800": "oklch(37.5% .061 198)",
+            "900": "oklch(32% .051 199)",
+            "950": "oklch(22.5% .038 200)",
+        }
+    },
 }

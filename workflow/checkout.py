@@ -141,9 +141,8 @@ def record_session(attempt_id: int, session: stripe.CheckoutSession) -> None:
     attempt.save()
     if session.status != "open":
         async_task("workflow.settlement.settle_session", session.id)
-    elif attempt.status == AttemptStatus.CLOSING or attempt.invoice.status != InvoiceStatus.OPEN:
-        if attempt.status != AttemptStatus.CLOSING:
-            start_closing(attempt, then_perform=None)
+    elif attempt.status != AttemptStatus.CLOSING and attempt.invoice.status != InvoiceStatus.OPEN:
+        start_closing(attempt, then_perform=None)
     tell(order, "order.invoice", kind=attempt.invoice.kind, invoice=attempt.invoice.number)
 
 

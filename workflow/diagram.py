@@ -58,7 +58,7 @@ def _way(spec: Spec) -> str:
 
 
 def _who(spec: Spec) -> str:
-    ways = {source: ", ".join(sorted((spec.by[source] | roles_of(spec, source)))) for source in spec.sources}
+    ways = {source: ", ".join(sorted(spec.by[source] | roles_of(spec, source))) for source in spec.sources}
     if len(set(ways.values())) == 1:
         return next(iter(ways.values()))
     return "; ".join(f"`{source}`: {who}" for source, who in ways.items())

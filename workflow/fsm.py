@@ -28,7 +28,7 @@ class StateDescriptor(FSMFieldDescriptor):
         field.set_state(instance, value)
 
 
-class StateField(FSMField):  # type: ignore[misc]
+class StateField(FSMField):
     descriptor_class = StateDescriptor
 
 

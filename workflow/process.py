@@ -12,8 +12,10 @@ A transition is a plain method that only sets fields of the order. Around it, de
 `transitions.perform()` is the one door through which all of this runs. `docs/order-process.md` is printed from here.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
@@ -165,6 +167,11 @@ class OrderProcess(StateModel):
 
     class Meta:
         abstract = True
+
+    @property
+    def quote_valid_for(self) -> timedelta:
+        """How long a confirmed price may be paid."""
+        return settings.QUOTE_VALID_FOR
 
     @property
     def step(self) -> Step:
@@ -460,6 +467,6 @@ def roles_of(spec: Spec, state: str) -> frozenset[str]:
     return roles | {Role.OWNER} if roles else roles
 
 
-def permissions() -> list[tuple[str, str]]:
+def permissions() -> list[tuple[str, Any]]:
     """One Django permission per transition that staff may make: its codename is the transition's name."""
     return [(spec.name, f"Can {str(spec.name).replace('_', ' ')}") for spec in TRANSITIONS.values() if spec.actors & set(Role.values)]

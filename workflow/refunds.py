@@ -5,12 +5,14 @@ Stripe shows. The sum of an order's refunds never exceeds what was paid on the p
 """
 
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Sum
-from django.utils.timezone import now, timedelta
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from core import outbox
 from core.errors import Conflict
@@ -34,7 +36,7 @@ WITHOUT_EFFECT = (RefundStatus.FAILED, RefundStatus.DECLINED)
 
 class RefundTooLarge(Conflict):
     code = "refund_too_large"
-    message = _("More than what was paid cannot be refunded.")
+    message = _lazy("More than what was paid cannot be refunded.")
 
 
 # --- Planning -------------------------------------------------------------------------------------------------------------

@@ -181,7 +181,7 @@ def check(order: Order, spec: Spec, *, by: By, facts: dict[str, Any]) -> None:
     if order.state not in spec.sources:
         if spec.name == "cancel" and by.actor == Actor.CUSTOMER and not order.is_closed:
             raise TransitionRefused(_("This order can no longer be cancelled by yourself. Please write to us."), code="cancel_needs_staff")
-        raise TransitionRefused(_("This is not possible while the order is “%(state)s”.") % {"state": order.get_state_display()})  # type: ignore[attr-defined]
+        raise TransitionRefused(_("This is not possible while the order is “%(state)s”.") % {"state": order.get_state_display()})
     if not may(order, spec, by=by):
         if spec.name == "cancel" and by.actor == Actor.CUSTOMER:
             raise TransitionRefused(_("This order can no longer be cancelled by yourself. Please write to us."), code="cancel_needs_staff")

@@ -57,7 +57,7 @@ def _begin(order_id: int, task: Task, *, by: By, seen_version: int | None) -> Or
     if seen_version is not None and seen_version != order.version:
         raise TransitionRefused(_("Somebody changed this order meanwhile. Please look at it again."), code="changed_meanwhile")
     if order.state not in task.states:
-        raise TransitionRefused(_("This is not possible while the order is “%(state)s”.") % {"state": order.get_state_display()})  # type: ignore[attr-defined]
+        raise TransitionRefused(_("This is not possible while the order is “%(state)s”.") % {"state": order.get_state_display()})
     return order
 
 

@@ -15,7 +15,6 @@ from django.utils.translation import gettext_lazy as _
 
 from core.fields import ExactCharField
 
-
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -1,7 +1,7 @@
 """The order and its line items."""
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db import models
@@ -54,7 +54,7 @@ class Order(OrderProcess):
     class Meta:
         verbose_name = _("order")
         verbose_name_plural = _("orders")
-        permissions = permissions()
+        permissions = list(permissions())
         indexes = [
             models.Index(fields=["customer", "-id"], name="order_by_customer"),
             models.Index(fields=["customer", "state", "-id"], name="order_by_customer_state"),
@@ -64,10 +64,6 @@ class Order(OrderProcess):
 
     def __str__(self) -> str:
         return self.number
-
-    @property
-    def quote_valid_for(self) -> timedelta:
-        return settings.QUOTE_VALID_FOR
 
     @property
     def claims_until(self) -> datetime | None:

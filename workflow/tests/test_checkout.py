@@ -128,9 +128,7 @@ def test_a_repeated_call_with_the_stored_key_gets_the_same_session(order, sandbo
     known = attempt.session_id
     sent = next(r for r in sandbox.requests("stripe") if r["method"] == "POST")
     assert sent["headers"]["idempotency-key"] == attempt.key
-    Attempt.objects.filter(pk=attempt.pk).update(
-        status="created", session_id=None, request=request, created_at=now() - timedelta(hours=24)
-    )
+    Attempt.objects.filter(pk=attempt.pk).update(status="created", session_id=None, request=request, created_at=now() - timedelta(hours=24))
 
     checkout.open_checkout(order.pk, kind="items")
 

@@ -1,5 +1,6 @@
 """Two people, one order, at the same moment: real connections on MariaDB, each proof with its negative control."""
 
+import itertools
 import threading
 
 import pytest
@@ -66,8 +67,8 @@ def test_two_staff_press_two_different_buttons_and_the_journal_tells_one_story()
         assert results in (["TransitionRefused", "cancel done"], ["cancel done", "mark_items_purchased done"])
         assert after.state == State.CANCELLED
         assert [row.number for row in rows] == [events_before + 1 + n for n in range(len(rows))]
-        assert all(later.from_state == earlier.to_state for earlier, later in zip(rows, rows[1:], strict=False))
-        assert all(row.previous_hash == earlier.hash for earlier, row in zip(rows, rows[1:], strict=False))
+        assert all(later.from_state == earlier.to_state for earlier, later in itertools.pairwise(rows))
+        assert all(row.previous_hash == earlier.hash for earlier, row in itertools.pairwise(rows))
 
 
 def test_the_same_button_twice_in_the_same_instant_works_once():
