@@ -1,0 +1,56 @@
+"""The addresses of the order pages. There is no form over the order's row: what is typed goes through `entries.py`, moves through `moves.py`."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_GET, require_http_methods
+
+from backoffice.orders import entries, moves, page
+from backoffice.orders.listing import OrderList
+
+
+class OrderAdmin(OrderList):
+    def get_urls(self) -> list[URLPattern]:
+        """Only what an order has: no add, delete or history page of the framework's."""
+        view = self.admin_site.admin_view
+        return [
+            path("", view(self.changelist_view), name="workflow_order_changelist"),
+            path("<int:order_id>/", view(self.to_page)),
+            path("<int:order_id>/change/", view(self.order_page), name="workflow_order_change"),
+            path("<int:order_id>/do/<slug:transition>/", view(self.do), name="workflow_order_do"),
+            path("<int:order_id>/work/<slug:task>/", view(self.work), name="workflow_order_work"),
+            path("<int:order_id>/beside/<slug:name>/", view(self.beside), name="workflow_order_beside"),
+        ]
+
+    def to_page(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:workflow_order_change", args=[order_id]))
+
+    def order_page(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        return require_GET(self._order_page)(request, order_id)
+
+    def _order_page(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        frame = self.frame(request)
+        order = page.load(order_id)
+        return render(request, "backoffice/order/page.html", {**frame, **page.context(request, order), "title": order.number})
+
+    def do(self, request: HttpRequest, order_id: int, transition: str) -> HttpResponse:
+        return read_or_post(moves.do)(request, order_id, transition, frame=self.frame(request))
+
+    def work(self, request: HttpRequest, order_id: int, task: str) -> HttpResponse:
+        return read_or_post(entries.enter)(request, order_id, task, frame=self.frame(request))
+
+    def beside(self, request: HttpRequest, order_id: int, name: str) -> HttpResponse:
+        return read_or_post(entries.set_aside)(request, order_id, name, frame=self.frame(request))
+
+    def frame(self, request: HttpRequest) -> dict[str, Any]:
+        """What every page of the admin needs around it; 403 for those who may not see orders."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return {**self.admin_site.each_context(request), "opts": self.opts, "is_fullwidth": "1"}
+
+
+def read_or_post(view: Any) -> Any:
+    return require_http_methods(["GET", "HEAD", "POST"])(view)

@@ -1,0 +1,72 @@
+"""Beside the state: holding an order, and asking its customer something. Each is a small dialog over one function of `transitions`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from workflow import transitions
+from workflow.models import Order
+from workflow.transitions import ASKERS, HOLDERS, By
+
+
+@dataclass(frozen=True)
+class Aside:
+    """`asks` is the text a person gives with it, "" for none; it is offered where `makes_sense` and to the roles that may."""
+
+    name: str
+    label: Any
+    hint: Any
+    icon: str
+    done: Any
+    roles: frozenset[Any]
+    asks: str
+    asks_label: Any
+    makes_sense: Callable[[Order], bool]
+
+    def run(self, order: Order, *, by: By, text: str) -> None:
+        functions: dict[str, Callable[..., Any]] = {
+            "hold": transitions.hold,
+            "release": transitions.release,
+            "ask": transitions.ask_customer,
+            "answer": transitions.answer_question,
+        }
+        functions[self.name](order.pk, by=by, **({self.asks: text} if self.asks else {}))
+
+    def form(self, data: Any = None) -> forms.Form:
+        form = forms.Form(data, auto_id="dialog-%s")
+        if self.asks:
+            most = 200 if self.asks == "reason" else 2000
+            form.fields[self.asks] = forms.CharField(label=self.asks_label, max_length=most, widget=forms.Textarea(attrs={"rows": 3}))
+        return form
+
+
+ASIDES = {
+    aside.name: aside
+    for aside in (
+        Aside(
+            "hold", _("Put on hold"), _("Stops the way forward; payments and cancelling stay possible."), "pause_circle",
+            _("The order is on hold."), HOLDERS, "reason", _("Why?"), lambda order: not order.hold_reason,
+        ),
+        Aside(
+            "release", _("End the hold"), _("The order can go on."), "play_circle",
+            _("The hold is over."), HOLDERS, "", "", lambda order: bool(order.hold_reason),
+        ),
+        Aside(
+            "ask", _("Ask the customer"), _("The customer is told at once; the order waits on them until they answer."), "contact_support",
+            _("The customer was asked."), ASKERS, "question", _("Your question, as the customer will read it"), lambda order: not order.question,
+        ),
+        Aside(
+            "answer", _("Question settled"), _("The order waits on us again."), "mark_chat_read",
+            _("The question is settled."), ASKERS, "", "", lambda order: bool(order.question),
+        ),
+    )
+}  # fmt: skip
+
+
+def offered(order: Order, *, by: By) -> list[Aside]:
+    if order.is_closed:
+        return []
+    return [aside for aside in ASIDES.values() if by.roles & aside.roles and aside.makes_sense(order)]

@@ -1,0 +1,314 @@
+"""What staff type in about one order, one form class per task of `workflow/work.py`. A form reads and cleans; saving is one call of `work`.
+
+Field names are stable, scripts and imports may rely on them: `<what>-<item or parcel id>`, beside the hidden `version`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from backoffice.numbers import WholeField
+from workflow import work
+from workflow.guards import live_items
+from workflow.models import Item, ItemStatus, Order, Parcel
+from workflow.transitions import By
+
+
+@dataclass
+class Row:
+    """One item or parcel with the bound fields that belong to it, by the part of their name before the hyphen."""
+
+    about: Any
+    fields: dict[str, forms.BoundField]
+
+    def __getattr__(self, name: str) -> forms.BoundField:
+        try:
+            return self.__dict__["fields"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class EntryForm(forms.Form):
+    """`version` is the order's version the person looked at; `work` refuses when it has moved on."""
+
+    task: ClassVar[work.Task]
+    template: ClassVar[str]
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
+
+    def __init__(self, order: Order, data: Any = None) -> None:
+        self.order = order
+        super().__init__(data, auto_id=f"{self.task.name}-%s")
+        self.build()
+
+    def build(self) -> None:
+        """Add the fields that this order needs."""
+
+    def save(self, *, by: By) -> None:
+        raise NotImplementedError
+
+    def add(self, about: Item | Parcel, **fields: forms.Field) -> None:
+        for name, field in fields.items():
+            self.fields[f"{name}-{about.pk}"] = field
+
+    def rows(self) -> list[Row]:
+        return [Row(about, self._fields_of(about)) for about in self.subjects()]
+
+    def subjects(self) -> Iterable[Any]:
+        return live_items(self.order)
+
+    def _fields_of(self, about: Any) -> dict[str, forms.BoundField]:
+        end = f"-{about.pk}"
+        return {name.removesuffix(end): self[name] for name in self.fields if name.endswith(end)}
+
+    def said(self, name: str, about: Any) -> Any:
+        return self.cleaned_data.get(f"{name}-{about.pk}")
+
+    @property
+    def seen_version(self) -> int:
+        return int(self.cleaned_data["version"])
+
+    def leftovers(self) -> list[str]:
+        """Values typed for rows that are no longer there (the customer changed the request meanwhile); shown, so that none is lost."""
+        typed = ((name, value) for name in self.data if "-" in name and name not in self.fields for value in self.data.getlist(name))
+        return [f"{name.partition('-')[0]}: {value}" for name, value in typed if value.strip()]
+
+    def nothing_entered(self) -> ValidationError:
+        return ValidationError(_("Nothing was entered."), code="empty")
+
+
+class ScreenForm(EntryForm):
+    task, template = work.SCREEN, "backoffice/order/entries/screen.html"
+    VERDICTS = ((ItemStatus.APPROVED.value, _("Approve")), (ItemStatus.REJECTED.value, _("Reject")))
+
+    def subjects(self) -> Iterable[Item]:
+        return self.order.items.all()
+
+    def build(self) -> None:
+        for item in self.subjects():
+            screened = item.status in (ItemStatus.APPROVED, ItemStatus.REJECTED)
+            self.add(
+                item,
+                verdict=forms.ChoiceField(
+                    choices=self.VERDICTS, required=False, initial=item.status if screened else "", widget=forms.RadioSelect
+                ),
+                note=forms.CharField(max_length=500, required=False, initial=item.screening_note),
+            )
+
+    def clean(self) -> dict[str, Any]:
+        if not any(self.said("verdict", item) for item in self.subjects()):
+            raise self.nothing_entered()
+        return self.cleaned_data
+
+    def save(self, *, by: By) -> None:
+        verdicts = {
+            item.pk: {"verdict": verdict, "note": self.said("note", item)}
+            for item in self.subjects()
+            if (verdict := self.said("verdict", item))
+        }
+        work.screen_items(self.order.pk, verdicts=verdicts, by=by, seen_version=self.seen_version)
+
+
+class PriceForm(EntryForm):
+    task, template = work.PRICE, "backoffice/order/entries/prices.html"
+
+    def build(self) -> None:
+        for item in self.subjects():
+            self.add(
+                item,
+                price_krw=WholeField(required=False, initial=item.price_krw),
+                name=forms.CharField(max_length=200, required=False, initial=item.name),
+            )
+
+    def clean(self) -> dict[str, Any]:
+        if not any(self.said("price_krw", item) is not None or self.said("name", item) for item in self.subjects()):
+            raise self.nothing_entered()
+        return self.cleaned_data
+
+    def save(self, *, by: By) -> None:
+        prices = {item.pk: price for item in self.subjects() if (price := self.said("price_krw", item)) is not None}
+        names = {item.pk: self.said("name", item) for item in self.subjects() if self.said("name", item) != item.name}
+        work.price_items(self.order.pk, prices=prices, names=names, by=by, seen_version=self.seen_version)
+
+
+class BuyForm(EntryForm):
+    task, template = work.BUY, "backoffice/order/entries/purchases.html"
+
+    def build(self) -> None:
+        for item in self.subjects():
+            self.add(
+                item,
+                shop_order_number=forms.CharField(max_length=60, required=False, initial=item.shop_order_number),
+                paid_price_krw=WholeField(required=False, initial=item.paid_price_krw),
+            )
+
+    def clean(self) -> dict[str, Any]:
+        for item in self.subjects():
+            number, paid = self.said("shop_order_number", item), self.said("paid_price_krw", item)
+            if number and paid is None and f"paid_price_krw-{item.pk}" not in self.errors:
+                self.add_error(f"paid_price_krw-{item.pk}", _("What did we pay in all, in won?"))
+            if paid is not None and not number and f"shop_order_number-{item.pk}" not in self.errors:
+                self.add_error(f"shop_order_number-{item.pk}", _("The shop's order number is missing."))
+        if not self.errors and not self._bought():
+            raise self.nothing_entered()
+        return self.cleaned_data
+
+    def _bought(self) -> dict[int, dict[str, Any]]:
+        return {
+            item.pk: {"shop_order_number": number, "paid_price_krw": self.said("paid_price_krw", item)}
+            for item in self.subjects()
+            if (number := self.said("shop_order_number", item))
+        }
+
+    def save(self, *, by: By) -> None:
+        work.buy_items(self.order.pk, purchases=self._bought(), by=by, seen_version=self.seen_version)
+
+
+class ReceiveForm(EntryForm):
+    """`item` may come many times; the button pressed says whether they were inspected too."""
+
+    task, template = work.RECEIVE, "backoffice/order/entries/arrivals.html"
+    inspected = forms.TypedChoiceField(choices=[("1", ""), ("0", "")], coerce=lambda value: value == "1")
+
+    def build(self) -> None:
+        items = live_items(self.order)
+        self.fields["item"] = forms.TypedMultipleChoiceField(
+            choices=[(item.pk, str(item)) for item in items],
+            coerce=int,
+            initial=[item.pk for item in items if item.status != ItemStatus.INSPECTED],
+            error_messages={"required": _("Tick what arrived.")},
+        )
+
+    def ticked(self) -> set[int]:
+        """For the boxes, also when the form comes back."""
+        said = self.data.getlist("item") if self.is_bound else self.fields["item"].initial
+        return {int(pk) for pk in said if str(pk).isdigit()}
+
+    def save(self, *, by: By) -> None:
+        said = self.cleaned_data
+        work.receive_items(self.order.pk, item_ids=said["item"], inspected=said["inspected"], by=by, seen_version=self.seen_version)
+
+
+class PackForm(EntryForm):
+    """One parcel: `parcel` is its id, or empty for a new one; a volume, or three sides in centimetres. `remove` takes it apart."""
+
+    task, template = work.PACK, "backoffice/order/entries/parcel.html"
+    parcel = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    weight_g = WholeField(required=False)
+    volume_cm3 = WholeField(required=False)
+    length_cm = WholeField(required=False)
+    width_cm = WholeField(required=False)
+    height_cm = WholeField(required=False)
+    remove = forms.BooleanField(required=False)
+
+    def __init__(self, order: Order, data: Any = None, *, parcel: Parcel | None = None) -> None:
+        self.about = parcel or self._named(order, data)
+        super().__init__(order, data)
+
+    @staticmethod
+    def _named(order: Order, data: Any) -> Parcel | None:
+        wanted = data.get("parcel", "") if data is not None else ""
+        return next((parcel for parcel in order.parcels.all() if str(parcel.pk) == wanted), None)
+
+    def build(self) -> None:
+        self.auto_id = f"parcel-{self.about.pk if self.about else 'new'}-%s"
+        self.fields["item"] = forms.TypedMultipleChoiceField(
+            choices=[(item.pk, str(item)) for item in live_items(self.order)], coerce=int, required=False
+        )
+        if self.about:
+            self.initial |= {"parcel": self.about.pk, "weight_g": self.about.weight_g, "volume_cm3": self.about.volume_cm3}
+
+    def ticked(self) -> set[int]:
+        """The items shown as lying in this parcel; a new one is offered what lies in none."""
+        if self.is_bound:
+            return {int(pk) for pk in self.data.getlist("item") if pk.isdigit()}
+        wanted = self.about.pk if self.about else None
+        return {item.pk for item in live_items(self.order) if item.parcel_id == wanted}
+
+    def clean(self) -> dict[str, Any]:
+        said = self.cleaned_data
+        if said.get("parcel") and self.about is None:
+            raise ValidationError(_("This parcel is no longer there."), code="gone")
+        if said.get("remove"):
+            return said
+        sides = [said.get(name) for name in ("length_cm", "width_cm", "height_cm")]
+        if all(sides):
+            said["volume_cm3"] = sides[0] * sides[1] * sides[2]  # type: ignore[operator]
+        for name in ("weight_g", "volume_cm3"):
+            if said.get(name) is None and name not in self.errors:
+                self.add_error(name, _("This is needed."))
+        return said
+
+    def save(self, *, by: By) -> None:
+        said = self.cleaned_data
+        if said["remove"]:
+            work.remove_parcel(self.order.pk, parcel_id=said["parcel"] or 0, by=by)
+            return
+        work.pack_parcel(
+            self.order.pk,
+            weight_g=said["weight_g"],
+            volume_cm3=said["volume_cm3"],
+            item_ids=said["item"],
+            parcel_id=said["parcel"],
+            by=by,
+            seen_version=self.seen_version,
+        )
+
+
+class FeeForm(EntryForm):
+    task, template = work.SET_FEE, "backoffice/order/entries/fee.html"
+    fee_krw = WholeField()
+
+    def save(self, *, by: By) -> None:
+        work.set_delivery_fee(self.order.pk, fee_krw=self.cleaned_data["fee_krw"], by=by, seen_version=self.seen_version)
+
+
+class LabelForm(EntryForm):
+    task, template = work.LABEL, "backoffice/order/entries/labels.html"
+
+    def subjects(self) -> Iterable[Parcel]:
+        return [parcel for parcel in self.order.parcels.all() if not parcel.closed_at and not parcel.delivered_at]
+
+    def build(self) -> None:
+        couriers = [("", "–"), *work.courier_choices()]
+        for parcel in self.subjects():
+            self.add(
+                parcel,
+                courier=forms.ChoiceField(choices=couriers, required=False, initial=parcel.courier),
+                tracking_number=forms.CharField(max_length=60, required=False, initial=parcel.tracking_number),
+            )
+
+    def clean(self) -> dict[str, Any]:
+        if not self.errors and not self._changed():
+            raise self.nothing_entered()
+        return self.cleaned_data
+
+    def _changed(self) -> list[Parcel]:
+        return [
+            parcel
+            for parcel in self.subjects()
+            if self.said("tracking_number", parcel)
+            and (self.said("courier", parcel), self.said("tracking_number", parcel)) != (parcel.courier, parcel.tracking_number)
+        ]
+
+    def save(self, *, by: By) -> None:
+        """One parcel after the other: where the second number is wrong, the first stays entered, and the page says which."""
+        seen = self.seen_version
+        for parcel in self._changed():
+            labelled = work.label_parcel(
+                self.order.pk,
+                parcel_id=parcel.pk,
+                courier=self.said("courier", parcel),
+                tracking_number=self.said("tracking_number", parcel),
+                by=by,
+                seen_version=seen,
+            )
+            seen = labelled.order.version
+
+
+FORMS: dict[str, type[EntryForm]] = {
+    form.task.name: form for form in (ScreenForm, PriceForm, BuyForm, ReceiveForm, PackForm, FeeForm, LabelForm)
+}

@@ -1,0 +1,127 @@
+"""An order's events in words: what happened, who did it, through which door, and the facts as people read them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import localtime
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from backoffice.words import happened
+from core.money import format_krw, format_usd
+from workflow.models import ItemStatus, OrderEvent
+from workflow.process import Actor, State
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One event as a row of the history."""
+
+    event: OrderEvent
+    title: Any
+    who: Any
+    door: Any
+    moved: tuple[Any, Any] | None
+    facts: list[tuple[Any, str]]
+
+    @property
+    def at(self) -> datetime:
+        return self.event.at
+
+
+def happening(event: OrderEvent) -> Happening:
+    moved = (_state(event.from_state), _state(event.to_state)) if event.from_state and event.from_state != event.to_state else None
+    return Happening(
+        event=event,
+        title=happened(event.name),
+        who=who(event),
+        door=event.get_door_display(),
+        moved=moved,
+        facts=facts_in_words(event.facts),
+    )
+
+
+def who(event: OrderEvent) -> Any:
+    if event.actor == "staff" and event.user is not None:
+        return event.user.nickname
+    return Actor(event.actor).label if event.actor in Actor.values else event.actor
+
+
+def _state(value: str) -> Any:
+    return State(value).label if value in State.values else value
+
+
+# --- Facts ----------------------------------------------------------------------------------------------------------------
+
+
+def facts_in_words(facts: dict[str, Any]) -> list[tuple[Any, str]]:
+    """(what, value) in the order they were written; a fact nobody gave words to is shown as it is."""
+    said = []
+    for name, value in facts.items():
+        if value in (None, "", {}, []):
+            continue
+        label, word = FACTS.get(name, (name.replace("_", " "), str))
+        said.append((label, _safely(word, value)))
+    return said
+
+
+def _safely(word: Callable[[Any], str], value: Any) -> str:
+    try:
+        return word(value)
+    except (TypeError, ValueError, AttributeError, InvalidOperation):
+        return str(value)
+
+
+def _statuses(items: Any) -> str:
+    if not isinstance(items, dict):
+        return str(items)
+    return ", ".join(f"{position}: {ItemStatus(status).label}" for position, status in items.items())
+
+
+def _prices(items: dict[str, int | None]) -> str:
+    return ", ".join(f"{position}: {format_krw(price) if price is not None else '–'}" for position, price in items.items())
+
+
+def _time(value: str) -> str:
+    moment = parse_datetime(value)
+    return localtime(moment).strftime("%Y-%m-%d %H:%M") if moment else value
+
+
+def _rate(value: str) -> str:
+    return f"₩{Decimal(value):,.2f}"
+
+
+def _yes(value: Any) -> str:
+    return gettext("yes") if value else gettext("no")
+
+
+FACTS: dict[str, tuple[Any, Callable[[Any], str]]] = {
+    "reason": (_("reason"), str),
+    "proof": (_("proof"), str),
+    "items": (_("items"), _statuses),
+    "prices_krw": (_("unit prices"), _prices),
+    "paid_krw": (_("paid at the shop"), _prices),
+    "amount_usd_cents": (_("amount"), format_usd),
+    "refunds_usd_cents": (_("goes back"), format_usd),
+    "items_refund_usd_cents": (_("the shops give back"), format_usd),
+    "delivery_fee_krw": (_("delivery fee"), format_krw),
+    "krw_per_usd": (_("rate"), _rate),
+    "quote": (_("quote"), lambda version: f"v{version}"),
+    "invoice": (_("invoice"), lambda number: f"#{number}"),
+    "payment_intent": (_("payment"), str),
+    "currency": (_("currency"), lambda code: str(code).upper()),
+    "our_fault": (_("our fault"), _yes),
+    "parcel": (_("parcel"), lambda position: f"#{position}"),
+    "removed": (_("removed parcel"), lambda position: f"#{position}"),
+    "parcels": (_("parcels"), str),
+    "weight_g": (_("weight"), lambda grams: f"{grams:,} g"),
+    "volume_cm3": (_("volume"), lambda volume: f"{volume:,} cm³"),
+    "courier": (_("courier"), lambda code: str(code).upper()),
+    "tracking_number": (_("tracking number"), str),
+    "delivered_at": (_("delivered"), _time),
+    "changed": (_("changed"), lambda names: ", ".join(map(str, names))),
+}

@@ -1,0 +1,194 @@
+"""The transition buttons' dialogs, one for all of them, generated from the process table.
+
+A GET shows what is asked and what will happen, and changes nothing; the POST is one call of `transitions.ask`. A refusal comes back as
+the same page with the reason and what was typed.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.text import format_lazy
+from django.utils.timezone import get_current_timezone_name
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+
+from backoffice.access import acting
+from backoffice.numbers import DollarsField, WholeField
+from backoffice.orders import page
+from backoffice.words import WAITS_WORDS
+from core.errors import BidangilError
+from workflow import refunds
+from workflow.fsm import Spec
+from workflow.models import LedgerEntry, Order
+from workflow.process import TRANSITIONS, WAITS_ON, Effect, State, Write, roles_of
+from workflow.transitions import Move, ask, moves
+
+FACT_LABELS = {"reason": _lazy("Reason"), "proof": _lazy("Proof"), "delivered_at": _lazy("Delivered at")}
+FACT_HINTS = {
+    "reason": _lazy("The customer reads it."),
+    "proof": _lazy("What you saw that proves it: a bank statement's line, a courier's confirmation."),
+    "delivered_at": format_lazy(_lazy("Time in Seoul ({zone})."), zone=get_current_timezone_name()),
+}
+
+
+# --- The form -------------------------------------------------------------------------------------------------------------
+
+
+class MoveForm(forms.Form):
+    """`version`, and a field for each fact that the table says the move asks for."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
+
+    def __init__(self, spec: Spec, order: Order, data: Any = None) -> None:
+        super().__init__(data, auto_id="dialog-%s", initial={"version": order.version})
+        self.spec = spec
+        for name, kind in spec.asks.items():
+            if kind != "proof" or spec.proof_from:
+                self.fields[name] = _field(name, kind)
+        if spec.name == "cancel" and was_bought(order):
+            self.fields["our_fault"] = forms.BooleanField(
+                required=False, label=_lazy("It is our fault"), help_text=_lazy("Then everything goes back, our fees too.")
+            )
+            self.fields["items_refund_usd"] = DollarsField(
+                required=False,
+                label=_lazy("What the shops give back, in dollars"),
+                help_text=_lazy("Of the items; delivery is reckoned by itself."),
+            )
+
+    def facts(self) -> dict[str, Any]:
+        """As `transitions.ask` takes them: JSON-able, with the names of the contract."""
+        said = {
+            name: _as_json(value) for name, value in self.cleaned_data.items() if name not in ("version", "our_fault", "items_refund_usd")
+        }
+        return said | money_facts(self.cleaned_data)
+
+
+def was_bought(order: Order) -> bool:
+    return order.purchased_at is not None or any(item.was_bought for item in order.items.all())
+
+
+def money_facts(said: Mapping[str, Any]) -> dict[str, Any]:
+    facts: dict[str, Any] = {"our_fault": True} if said.get("our_fault") else {}
+    if said.get("items_refund_usd") is not None:
+        facts["items_refund_usd_cents"] = said["items_refund_usd"]
+    return facts
+
+
+def _field(name: str, kind: str) -> forms.Field:
+    words: dict[str, Any] = {"label": FACT_LABELS.get(name, name), "help_text": FACT_HINTS.get(name, "")}
+    if kind == "datetime":
+        return forms.DateTimeField(widget=forms.DateTimeInput(attrs={"type": "datetime-local"}), **words)
+    if kind == "krw":
+        return WholeField(**words)
+    return forms.CharField(max_length=500, widget=forms.Textarea(attrs={"rows": 3}), **words)
+
+
+def _as_json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+# --- The page -------------------------------------------------------------------------------------------------------------
+
+
+def do(request: HttpRequest, order_id: int, transition: str, *, frame: Mapping[str, Any]) -> HttpResponse:
+    """`frame` is what every page of the admin needs around it."""
+    spec = TRANSITIONS.get(transition)
+    if spec is None or not any(roles_of(spec, state) for state in spec.sources):
+        raise Http404
+    if not request.user.has_perm(f"workflow.{spec.name}"):
+        raise PermissionDenied
+    order = page.load(order_id)
+    if request.method == "POST":
+        return _press(request, order, spec, frame=frame)
+    form = MoveForm(spec, order, _previewed(request, order))
+    return _show(request, order, spec, form, frame=frame)
+
+
+def _previewed(request: HttpRequest, order: Order) -> dict[str, str] | None:
+    """What was typed so far, when the dialog is asked to reckon the refund anew."""
+    return {**request.GET.dict(), "version": str(order.version)} if "preview" in request.GET else None
+
+
+def _press(request: HttpRequest, order: Order, spec: Spec, *, frame: Mapping[str, Any]) -> HttpResponse:
+    form = MoveForm(spec, order, request.POST)
+    if not form.is_valid():
+        return _show(request, order, spec, form, frame=frame, status=422)
+    try:
+        moved = ask(order.pk, spec.name, by=acting(request), seen_version=form.cleaned_data["version"], **form.facts())
+    except BidangilError as refused:
+        fresh = page.load(order.pk)
+        seen = form.cleaned_data["version"]
+        return _show(request, fresh, spec, form, frame=frame, status=refused.status_code, refused=refused, seen=seen)
+    messages.success(request, what_is_next(spec, moved))
+    return HttpResponseRedirect(reverse("admin:workflow_order_change", args=[order.pk]))
+
+
+def what_is_next(spec: Spec, order: Order) -> str:
+    """What the message after a move says: where the order is now and whose move it is; or that Stripe is asked first."""
+    if order.state != spec.target:
+        return _("“%(move)s” is asked for: the checkout session is being closed at Stripe, the order moves as soon as it is.") % {
+            "move": spec.label
+        }
+    words = {"move": spec.label, "state": State(order.state).label, "whose": WAITS_WORDS[order.waiting_on]}
+    if order.is_closed:
+        return _("“%(move)s” is done. The order is now “%(state)s”.") % words
+    return _("“%(move)s” is done. The order is now “%(state)s”; next: %(whose)s.") % words
+
+
+def _show(
+    request: HttpRequest,
+    order: Order,
+    spec: Spec,
+    form: MoveForm,
+    *,
+    frame: Mapping[str, Any],
+    status: int = 200,
+    refused: BidangilError | None = None,
+    seen: int | None = None,
+) -> HttpResponse:
+    move = next((found for found in moves(order, by=acting(request)) if found.spec.name == spec.name), None)
+    context = {
+        **frame,
+        **page.heading(order),
+        "title": spec.label,
+        "action": reverse("admin:workflow_order_do", args=[order.pk, spec.name]),
+        "spec": spec,
+        "move": move,
+        "form": form,
+        "refused": refused,
+        "meanwhile": page.changed_since(order, seen) if refused and refused.code == "changed_meanwhile" else [],
+        "follows": follows(spec),
+        "target": State(spec.target).label,
+        "target_whose": WAITS_WORDS[WAITS_ON[spec.target]],
+        "goes_back": preview(order, form) if spec.name == "cancel" and move else None,
+        "can_preview": "items_refund_usd" in form.fields,
+    }
+    return render(request, "backoffice/order/do.html", context, status=status)
+
+
+def follows(spec: Spec) -> list[Any]:
+    """What the move brings with it, from the table: what is written at once, then what is done after."""
+    return [*(Write(name).label for name in spec.also), *(Effect(name).label for name in spec.then)]
+
+
+def preview(order: Order, form: MoveForm) -> dict[str, Any]:
+    """What cancelling now gives back, by the very function that plans the refunds."""
+    form.is_bound and form.is_valid()
+    said = form.cleaned_data if form.is_bound else {}
+    parts: list[tuple[LedgerEntry, int]] = refunds.cancellation(order, facts=money_facts(said))
+    return {
+        "parts": parts,
+        "total": sum(cents for _capture, cents in parts),
+        "was_paid": any(e.kind == "capture" for e in order.ledger.all()),
+    }
+
+
+def is_allowed(move: Move | None) -> bool:
+    return move is not None and move.is_ready

@@ -1,0 +1,132 @@
+"""How the process table reads on the staff's pages: short names, icons, tones, and what to do next. Words only; a state added to
+`workflow/process.py` needs its line here (a test says so).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from workflow.process import TRANSITIONS, State, Waits
+
+#: who must act -> the tone of pills, cards and numbers (backoffice.css)
+TONE_OF_WAITS = {Waits.STAFF: "staff", Waits.CUSTOMER: "customer", Waits.COURIER: "courier", Waits.NOBODY: "nobody"}
+WAITS_WORDS = {Waits.STAFF: _("us"), Waits.CUSTOMER: _("customer"), Waits.COURIER: _("courier"), Waits.NOBODY: _("nobody")}
+STATE_TONES = {State.REJECTED: "bad", State.CANCELLED: "bad", State.RETURNED: "bad", State.COMPLETED: "good", State.DELIVERED: "good"}
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a state asks for: as a queue on the home page, and as the headline of an order's page."""
+
+    queue: Any
+    title: Any
+    hint: Any
+    icon: str
+
+
+TURNS: dict[str, Turn] = {
+    State.QUOTE_REQUESTED: Turn(
+        _("To screen"), _("Screen the items"), _("Approve what can be bought and sent; reject the rest with a reason."), "fact_check"
+    ),
+    State.QUOTE_APPROVED: Turn(
+        _("To price"),
+        _("Price the items"),
+        _("Enter each unit price in won, then confirm: the customer gets the bill at today's rate."),
+        "sell",
+    ),
+    State.AWAITING_ITEM_PAYMENT: Turn(
+        _("Items unpaid"),
+        _("The customer pays the items"),
+        _("The bill is out. The order moves by itself when Stripe says paid."),
+        "credit_card",
+    ),
+    State.QUOTE_EXPIRED: Turn(
+        _("Quote expired"), _("The quote ran out unpaid"), _("The customer can ask for it again at today's rate."), "hourglass_disabled"
+    ),
+    State.ITEMS_PAID: Turn(
+        _("To buy"), _("Buy the items"), _("Buy at the shops; note each shop's order number and what we paid."), "shopping_cart"
+    ),
+    State.ITEMS_PURCHASED: Turn(
+        _("To receive"),
+        _("Receive and inspect"),
+        _("Tick what arrived and was looked at; then the order is at the warehouse."),
+        "inventory",
+    ),
+    State.AT_WAREHOUSE: Turn(
+        _("To weigh"), _("Weigh, pack, set the fee"), _("Weigh and measure the parcels, then confirm the delivery fee."), "scale"
+    ),
+    State.AWAITING_DELIVERY_PAYMENT: Turn(
+        _("Delivery unpaid"),
+        _("The customer pays delivery"),
+        _("The bill is out. The order moves by itself when Stripe says paid."),
+        "credit_card",
+    ),
+    State.DELIVERY_PAID: Turn(
+        _("To ship"), _("Label and hand over"), _("Give each parcel its courier and tracking number, then ship."), "local_shipping"
+    ),
+    State.SHIPPED: Turn(
+        _("Under way"), _("The courier delivers"), _("We ask the courier every two hours; delivery is recorded by itself."), "flight"
+    ),
+    State.DELIVERED: Turn(
+        _("Delivered"), _("The customer checks"), _("Completed when the customer confirms, or after the claim window."), "home_pin"
+    ),
+    State.COMPLETED: Turn(_("Completed"), _("Completed"), _("Nothing is left to do."), "verified"),
+    State.RETURNED: Turn(
+        _("Came back"), _("The parcel came back"), _("Agree with the customer: ship again, or cancel."), "assignment_return"
+    ),
+    State.REJECTED: Turn(_("Rejected"), _("Rejected"), _("The request was turned down."), "block"),
+    State.CANCELLED: Turn(_("Cancelled"), _("Cancelled"), _("The order is closed; money that still moves is under refunds."), "cancel"),
+}
+
+#: what happened, where it is not a transition of the table
+HAPPENED = {
+    "request_quote": _("Quote requested"),
+    "change_request": _("Request changed"),
+    "hold": _("Put on hold"),
+    "release": _("Hold ended"),
+    "ask": _("Customer asked"),
+    "answer": _("Question answered"),
+    "screen_items": _("Items screened"),
+    "price_items": _("Prices entered"),
+    "buy_items": _("Purchases entered"),
+    "receive_items": _("Arrivals entered"),
+    "pack_parcels": _("Parcels packed"),
+    "set_delivery_fee": _("Delivery fee set"),
+    "label_parcels": _("Tracking number entered"),
+}
+
+TASK_TITLES = {
+    "screen_items": _("Screening"),
+    "price_items": _("Prices"),
+    "buy_items": _("Purchases"),
+    "receive_items": _("Arrivals"),
+    "pack_parcels": _("Parcels"),
+    "set_delivery_fee": _("Delivery fee"),
+    "label_parcels": _("Courier and tracking number"),
+}
+
+SCAN_WORDS = {
+    "pending": _("not known to the courier yet"),
+    "info_received": _("announced to the courier"),
+    "in_transit": _("in transit"),
+    "customs": _("at customs"),
+    "out_for_delivery": _("out for delivery"),
+    "available_for_pickup": _("ready to be picked up"),
+    "attempt_failed": _("delivery attempt failed"),
+    "exception": _("needs a person"),
+    "returning": _("on its way back"),
+    "returned": _("came back"),
+    "delivered": _("delivered"),
+    "cancelled": _("voided"),
+}
+SCAN_TONES = {"delivered": "good", "exception": "bad", "attempt_failed": "bad", "returned": "bad", "returning": "bad", "customs": "staff"}
+
+
+def happened(name: str) -> Any:
+    """What the event `name` was, in words."""
+    return TRANSITIONS[name].label if name in TRANSITIONS else HAPPENED.get(name, name)
+
+
+def tone_of(state: str, waits: str) -> str:
+    return STATE_TONES.get(State(state), TONE_OF_WAITS[Waits(waits)])
