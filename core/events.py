@@ -29,6 +29,9 @@ STAFF_CHANNEL = "staff"
 #: Contract: everything missed in 24 hours can be replayed; trimming runs hourly and keeps a little more.
 KEPT_FOR = timedelta(hours=25)
 
+#: Events read at one go.
+PAGE = 500
+
 KIND = re.compile(r"[a-z]+(\.[a-z_]+)*")
 log = logging.getLogger(__name__)
 
@@ -107,7 +110,7 @@ def encode(kind: str, data: str, eid: int) -> bytes:
     return sse_encode_event(kind, data, event_id=eid).encode()
 
 
-def messages_after(seen: dict[str, int], *, limit: int = 500) -> list[Message]:
+def messages_after(seen: dict[str, int], *, limit: int = PAGE) -> list[Message]:
     """What is newer than `seen` in these channels, in each channel in order; at most `limit`, the rest comes next time."""
     newer = Q()
     for channel, eid in seen.items():

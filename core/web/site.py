@@ -30,7 +30,8 @@ class Site:
     def __init__(self, app: WSGIApp, *, threads: int = THREADS) -> None:
         self._app = app
         self._inside = 0
-        self._wsgi = WSGIMiddleware(self._with_body, workers=threads, send_queue_size=PIECES_AHEAD)
+        handler: Any = self._with_body
+        self._wsgi = WSGIMiddleware(handler, workers=threads, send_queue_size=PIECES_AHEAD)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await read_body(scope, receive)

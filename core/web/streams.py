@@ -1,7 +1,7 @@
 """The two event streams: who may open one, and its life until it ends. The news itself comes from `core.events.Reader`.
 
 An open stream is a task on the event loop: no thread, no database connection (the few questions about a person are asked in two
-threads that let go of their connection after each). It ends after ten minutes, when its person may no longer see it, when its reader
+threads that all streams share). It ends after ten minutes, when its person may no longer see it, when its reader
 is too slow, and at once when the server is told to stop; the client comes back with the last id it saw and misses nothing.
 """
 
@@ -19,12 +19,12 @@ from urllib.parse import parse_qs
 
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import connection
+from django.db import close_old_connections
 from django.http import parse_cookie
 
 from core import events
 from core.accounts.authentication import Person, person_for
-from core.events import Listener, Reader
+from core.events import Listener, Message, Reader, Resumption
 from core.web.problems import Headers, Problem, Receive, Scope, Send, header
 from core.web.site import patient
 
@@ -85,40 +85,35 @@ class EventStreams:
             raise busy(5) from None
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        credentials = Credentials.of(scope)
-        person = await self._ask(credentials.person)
-        channel = channel_of(person, scope["path"])
-        asked = last_event_id(scope)
-        assert person is not None
-        with self._seat(person.id):
-            resumption = await self._ask(events.resume, channel, asked)
-            listener = Listener(channel=channel, last=resumption.start)
+        admission = await self._ask(admit, scope)
+        with self._seat(admission.person.id):
+            listener = Listener(channel=admission.channel, last=admission.resumption.start)
             self._open.add(listener)
             gone = asyncio.ensure_future(disconnected(receive))
             gone.add_done_callback(lambda _task: listener.wake.set())
             try:
-                await send({"type": "http.response.start", "status": 200, "headers": stream_headers(scope, resumption.start)})
-                await write(send, opening(resumption))
-                if await self._replay(listener, send, gone):
+                await send({"type": "http.response.start", "status": 200, "headers": stream_headers(scope, listener.last)})
+                await write(send, opening(admission.resumption))
+                if await self._replay(admission.missed, listener, send, gone):
                     self._reader.follow(listener)
-                    await self._live(listener, send, gone, credentials, person)
+                    await self._live(listener, send, gone, admission)
             finally:
                 gone.cancel()
                 self._open.discard(listener)
                 self._reader.leave(listener)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _replay(self, listener: Listener, send: Send, gone: "asyncio.Future[None]") -> bool:
+    async def _replay(self, page: list[Message], listener: Listener, send: Send, gone: "asyncio.Future[None]") -> bool:
         """What was missed, page by page at the reader's own pace; False when the stream ended meanwhile."""
-        while not (gone.done() or self.stopping):
-            page = await self._ask(events.messages_after, {listener.channel: listener.last})
-            if not page:
-                return True
+        while page and not (gone.done() or self.stopping):
             listener.last = page[-1].eid
             await write(send, b"".join(message.text for message in page))
-        return False
+            # A page that is not full was the last: what came since is the reader's.
+            full = len(page) == events.PAGE
+            page = await self._ask(events.messages_after, {listener.channel: listener.last}) if full else []
+        return not (gone.done() or self.stopping)
 
-    async def _live(self, listener: Listener, send: Send, gone: "asyncio.Future[None]", credentials: Credentials, person: Person) -> None:
+    async def _live(self, listener: Listener, send: Send, gone: "asyncio.Future[None]", admission: "Admission") -> None:
         ends_at = time.monotonic() + LIFETIME_S
         speak_at = time.monotonic() + KEEP_ALIVE_S
         check_at = time.monotonic() + RECHECK_S
@@ -128,7 +123,7 @@ class EventStreams:
             if now >= ends_at:
                 return
             if now >= check_at:
-                again = await self._still(credentials, person)
+                again = await self._still(admission)
                 if again is False:
                     return
                 check_at = now + (RECHECK_S if again else RECHECK_AGAIN_S)
@@ -140,10 +135,10 @@ class EventStreams:
                 continue
             speak_at = now + KEEP_ALIVE_S
 
-    async def _still(self, credentials: Credentials, person: Person) -> bool | None:
+    async def _still(self, admission: "Admission") -> bool | None:
         """May the person still see the stream? None while the database does not say (nothing flows then either)."""
         try:
-            return await self._ask(credentials.person) == person
+            return await self._ask(admission.credentials.person) == admission.person
         except DatabaseError:
             return None
 
@@ -160,24 +155,42 @@ class EventStreams:
                 del self._seats[person_id]
 
     async def _ask(self, question: Callable[..., Answer], *arguments: Any) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, briefly, question, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, between_requests, question, *arguments)
 
 
-def briefly(question: Callable[..., Answer], *arguments: Any) -> Answer:
+@dataclass(frozen=True)
+class Admission:
+    """Whose stream it is, where it starts, and the first page of what was missed."""
+
+    credentials: Credentials
+    person: Person
+    channel: str
+    resumption: Resumption
+    missed: list[Message]
+
+
+def admit(scope: Scope) -> Admission:
+    """Everything a new stream asks the database, at one go; raises a Problem for who may not."""
+    credentials = Credentials.of(scope)
+    person = credentials.person()
+    if person is None:
+        raise Problem(401, "not_authenticated", headers=[(b"www-authenticate", b"Bearer")])
+    if scope["path"] == STAFF and not person.is_staff:
+        raise Problem(403, "forbidden")
+    channel = events.STAFF_CHANNEL if scope["path"] == STAFF else events.user_channel(person.id)
+    asked = last_event_id(scope)
+    resumption = events.resume(channel, asked)
+    missed = events.messages_after({channel: resumption.start}) if asked is not None else []
+    return Admission(credentials, person, channel, resumption, missed)
+
+
+def between_requests(question: Callable[..., Answer], *arguments: Any) -> Answer:
+    """In one of the two threads: their connections are kept and renewed as those of Django's own threads are."""
+    close_old_connections()
     try:
         return question(*arguments)
     finally:
-        connection.close()
-
-
-def channel_of(person: Person | None, path: str) -> str:
-    if person is None:
-        raise Problem(401, "not_authenticated", headers=[(b"www-authenticate", b"Bearer")])
-    if path != STAFF:
-        return events.user_channel(person.id)
-    if not person.is_staff:
-        raise Problem(403, "forbidden")
-    return events.STAFF_CHANNEL
+        close_old_connections()
 
 
 def last_event_id(scope: Scope) -> int | None:
@@ -211,7 +224,7 @@ def stream_headers(scope: Scope, start: int) -> Headers:
     return headers
 
 
-def opening(resumption: events.Resumption) -> bytes:
+def opening(resumption: Resumption) -> bytes:
     text = b"retry: 2000\n\n"
     if resumption.reset:
         text += events.encode("reset", json.dumps({"position": resumption.start}), resumption.start)
