@@ -12,3 +12,9 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("customer_api.urls")),
 ]
+
+# What fails before a view (a foreign host, a session that cannot be read): problem+json under /api, a plain page elsewhere.
+handler400 = "customer_api.problems.handler400"
+handler403 = "customer_api.problems.handler403"
+handler404 = "customer_api.problems.handler404"
+handler500 = "customer_api.problems.handler500"

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from core.errors import BidangilError, Conflict
 from customer_api.models import KeptAnswer
+from customer_api.security import Asked
 from workflow.transitions import retried
 
 KEPT_FOR = timedelta(hours=48)
@@ -43,7 +44,7 @@ def key_of(request: HttpRequest) -> str | None:
 
 
 @retried
-def once(request: HttpRequest, act: Callable[[], BaseModel], *, status: int = 200) -> HttpResponse:
+def once(request: Asked, act: Callable[[], BaseModel], *, status: int = 200) -> HttpResponse:
     """Run `act` in one transaction and answer with what it returns; under a key that was used, answer as the first time."""
     key = key_of(request)
     if key is None:
@@ -65,12 +66,12 @@ def once(request: HttpRequest, act: Callable[[], BaseModel], *, status: int = 20
     return answer(row.status, row.body.encode())
 
 
-def _row(request: HttpRequest, key: str) -> KeptAnswer:
+def _row(request: Asked, key: str) -> KeptAnswer:
     match = request.resolver_match
     assert match is not None
     said = json.dumps(json.loads(request.body or b"{}"), sort_keys=True)
     digest = hashlib.sha256(f"{request.path}\n{said}".encode()).hexdigest()
-    return KeptAnswer(user=request.auth, route=f"{request.method} {match.route}"[:120], key=key, digest=digest)  # type: ignore[attr-defined]
+    return KeptAnswer(user=request.auth, route=f"{request.method} {match.route}"[:120], key=key, digest=digest)
 
 
 def rendered(said: BaseModel) -> bytes:

@@ -36,7 +36,6 @@ MESSAGES: Mapping[str, Any] = {
     "int_type": gettext_lazy("This must be a whole number."),
     "int_parsing": gettext_lazy("This must be a whole number."),
     "int_from_float": gettext_lazy("This must be a whole number."),
-    "int_parsing_size": gettext_lazy("This number is too large."),
     "bool_type": gettext_lazy("This must be true or false."),
     "bool_parsing": gettext_lazy("This must be true or false."),
     "greater_than_equal": gettext_lazy("At least %(ge)s."),
@@ -58,7 +57,12 @@ MESSAGES: Mapping[str, Any] = {
     "cursor_invalid": gettext_lazy("This cursor is not one of ours."),
 }
 #: pydantic's names that are the same to a caller
-SAME = {"model_attributes_type": "model_type", "dict_type": "model_type", "int_parsing_size": "int_parsing"}
+SAME = {
+    "model_attributes_type": "model_type",
+    "dict_type": "model_type",
+    "int_parsing_size": "int_parsing",
+    "string_unicode": "text_not_allowed",
+}
 
 
 def problem(
@@ -186,15 +190,15 @@ def is_ours(request: HttpRequest) -> bool:
     return request.path.startswith(("/api/", "/webhooks/"))
 
 
-def handler400(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
     return bad_request() if is_ours(request) else defaults.bad_request(request, exception)
 
 
-def handler403(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
     return of_exception(PermissionDenied()) if is_ours(request) else defaults.permission_denied(request, exception)
 
 
-def handler404(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
     return not_found() if is_ours(request) else defaults.page_not_found(request, exception)
 
 

@@ -22,6 +22,12 @@ from customer_api.texts import BIDI_CONTROLS
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
+class Asked(HttpRequest):
+    """A request that has passed `PEOPLE`."""
+
+    auth: User
+
+
 class CsrfFailed(BidangilError):
     status_code = 403
     code = "csrf_failed"

@@ -7,12 +7,13 @@ what follows (a product name must not rewrite the line it stands in), and no lon
 import re
 import unicodedata
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from pydantic import AfterValidator, Field, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, StringConstraints
+from pydantic_core import PydanticCustomError, core_schema
 
 from core.errors import Invalid
 from workflow.product_urls import MAX_LENGTH as URL_LENGTH
@@ -26,7 +27,7 @@ REFUSED = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 def refusal(code: str) -> PydanticCustomError:
     """What people read for it is in problems.MESSAGES."""
-    return PydanticCustomError(code, "refused")  # type: ignore[arg-type]
+    return PydanticCustomError(code, "refused")
 
 
 def cleaned(text: str, *, lines: bool) -> str:
@@ -41,18 +42,26 @@ def cleaned(text: str, *, lines: bool) -> str:
     return unicodedata.normalize("NFC", text).strip()
 
 
-def text(*, longest: int, shortest: int = 0, lines: bool = False, then: Callable[[str], str] | None = None) -> Any:
-    """A field type; lengths in characters, counted after normalising, since a few letters grow by it."""
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """`Annotated[str, Text(longest=40)]`; lengths in characters, counted again after normalising, since a few letters grow by it."""
 
-    def check(value: str) -> str:
-        value = cleaned(value, lines=lines)
-        if len(value) > longest:
-            raise PydanticCustomError("string_too_long", "too long", {"max_length": longest})
-        if len(value) < shortest:
-            raise PydanticCustomError("string_too_short", "too short", {"min_length": shortest})
-        return then(value) if then else value
+    longest: int
+    shortest: int = 0
+    lines: bool = False
+    then: Callable[[str], str] | None = None
 
-    return Annotated[str, StringConstraints(min_length=shortest, max_length=longest), AfterValidator(check)]
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        plain = core_schema.str_schema(min_length=self.shortest, max_length=self.longest)
+        return core_schema.no_info_after_validator_function(self.check, plain)
+
+    def check(self, value: str) -> str:
+        value = cleaned(value, lines=self.lines)
+        if len(value) > self.longest:
+            raise PydanticCustomError("string_too_long", "too long", {"max_length": self.longest})
+        if len(value) < self.shortest:
+            raise PydanticCustomError("string_too_short", "too short", {"min_length": self.shortest})
+        return self.then(value) if self.then else value
 
 
 def _email(value: str) -> str:
@@ -100,17 +109,11 @@ def _product_url(value: str) -> str:
     return value
 
 
-Email = text(longest=254, shortest=3, then=_email)
-Nickname = text(longest=40, shortest=1, then=_nickname)
-Phone = text(longest=20, shortest=7, then=_phone)
-OwnPhone = text(longest=20, then=_own_phone)
-Country = text(longest=2, shortest=2, then=_country)
+Email = Annotated[str, Text(longest=254, shortest=3, then=_email)]
+Nickname = Annotated[str, Text(longest=40, shortest=1, then=_nickname)]
+Phone = Annotated[str, Text(longest=20, shortest=7, then=_phone)]
+OwnPhone = Annotated[str, Text(longest=20, then=_own_phone)]
+Country = Annotated[str, Text(longest=2, shortest=2, then=_country)]
 #: passwords are taken as typed: no trimming, no normalising; the longest is refused before any hashing
-Password = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(lambda value: _without_surrogates(value))]
+Password = Annotated[str, Field(min_length=1, max_length=256)]
 ProductUrl = Annotated[str, StringConstraints(min_length=8, max_length=URL_LENGTH), AfterValidator(_product_url)]
-
-
-def _without_surrogates(value: str) -> str:
-    if any(unicodedata.category(char) == "Cs" for char in value):
-        raise refusal("text_not_allowed")
-    return value

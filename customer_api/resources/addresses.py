@@ -1,7 +1,9 @@
 """The address book."""
 
+from typing import Annotated
+
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpResponse
 from django.utils.translation import gettext_lazy as _
 from ninja import Query, Router
 from ninja.responses import Status
@@ -11,7 +13,8 @@ from core.errors import Conflict, NotFound
 from customer_api.idempotency import once
 from customer_api.paging import Paging, key_of, next_cursor, refuse_unknown
 from customer_api.schema import In, Out, Page
-from customer_api.texts import Country, Phone, text
+from customer_api.security import Asked
+from customer_api.texts import Country, Phone, Text
 
 router = Router(tags=["Address book"])
 MOST = 100
@@ -20,31 +23,31 @@ MOST = 100
 class PostalAddress(In):
     """Where a parcel goes."""
 
-    line1: text(longest=120, shortest=1)
-    line2: text(longest=120) = ""
-    city: text(longest=80, shortest=1)
-    state: text(longest=40, shortest=1)
-    postal_code: text(longest=12, shortest=1)
+    line1: Annotated[str, Text(longest=120, shortest=1)]
+    line2: Annotated[str, Text(longest=120)] = ""
+    city: Annotated[str, Text(longest=80, shortest=1)]
+    state: Annotated[str, Text(longest=40, shortest=1)]
+    postal_code: Annotated[str, Text(longest=12, shortest=1)]
     country: Country = "US"
 
 
 class AddressEntry(PostalAddress):
     """An entry of the book: the address, and whom it is for if that is always the same person."""
 
-    label: text(longest=40) = ""
-    recipient_name: text(longest=80) = ""
+    label: Annotated[str, Text(longest=40)] = ""
+    recipient_name: Annotated[str, Text(longest=80)] = ""
     recipient_phone: Phone | None = None
 
 
 class AddressChange(In):
-    line1: text(longest=120, shortest=1) = ""
-    line2: text(longest=120) = ""
-    city: text(longest=80, shortest=1) = ""
-    state: text(longest=40, shortest=1) = ""
-    postal_code: text(longest=12, shortest=1) = ""
+    line1: Annotated[str, Text(longest=120, shortest=1)] = ""
+    line2: Annotated[str, Text(longest=120)] = ""
+    city: Annotated[str, Text(longest=80, shortest=1)] = ""
+    state: Annotated[str, Text(longest=40, shortest=1)] = ""
+    postal_code: Annotated[str, Text(longest=12, shortest=1)] = ""
     country: Country = "US"
-    label: text(longest=40) = ""
-    recipient_name: text(longest=80) = ""
+    label: Annotated[str, Text(longest=40)] = ""
+    recipient_name: Annotated[str, Text(longest=80)] = ""
     recipient_phone: Phone | None = None
 
 
@@ -83,10 +86,10 @@ def address_of(user: User, address_id: int) -> Address:
 
 
 @router.get("", response=Page[SavedAddress])
-def list_addresses(request: HttpRequest, paging: Query[Paging]) -> Page[SavedAddress]:
+def list_addresses(request: Asked, paging: Query[Paging]) -> Page[SavedAddress]:
     refuse_unknown(request, Paging)
     after = key_of("addresses", paging.cursor)
-    mine = Address.objects.filter(user=request.auth)  # type: ignore[attr-defined]
+    mine = Address.objects.filter(user=request.auth)
     rows = list((mine if after is None else mine.filter(pk__lt=after)).order_by("-pk")[: paging.limit + 1])
     return Page[SavedAddress](
         items=[_out(row) for row in rows[: paging.limit]],
@@ -95,9 +98,9 @@ def list_addresses(request: HttpRequest, paging: Query[Paging]) -> Page[SavedAdd
 
 
 @router.post("", response={201: SavedAddress})
-def save_address(request: HttpRequest, body: AddressEntry):  # type: ignore[no-untyped-def]
+def save_address(request: Asked, body: AddressEntry) -> HttpResponse:
     def act() -> SavedAddress:
-        user = User.objects.select_for_update().get(pk=request.auth.pk)  # type: ignore[attr-defined]
+        user = User.objects.select_for_update().get(pk=request.auth.pk)
         if user.addresses.count() >= MOST:
             raise BookFull
         return _out(Address.objects.create(user=user, **_columns(body)))
@@ -107,8 +110,8 @@ def save_address(request: HttpRequest, body: AddressEntry):  # type: ignore[no-u
 
 @router.patch("/{int:address_id}", response=SavedAddress)
 @transaction.atomic
-def change_address(request: HttpRequest, address_id: int, body: AddressChange) -> SavedAddress:
-    row = address_of(request.auth, address_id)  # type: ignore[attr-defined]
+def change_address(request: Asked, address_id: int, body: AddressChange) -> SavedAddress:
+    row = address_of(request.auth, address_id)
     changed = _columns(body)
     for name, value in changed.items():
         setattr(row, name, value)
@@ -118,7 +121,7 @@ def change_address(request: HttpRequest, address_id: int, body: AddressChange) -
 
 
 @router.delete("/{int:address_id}", response={204: None})
-def forget_address(request: HttpRequest, address_id: int) -> Status:
+def forget_address(request: Asked, address_id: int) -> Status:
     """Orders keep their own copy of the address."""
-    address_of(request.auth, address_id).delete()  # type: ignore[attr-defined]
+    address_of(request.auth, address_id).delete()
     return Status(204, None)

@@ -1,6 +1,6 @@
 """Signing up, in and out. Known and unknown addresses get the same answers in the same time; only the mailbox differs."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from django.contrib.auth import authenticate, logout
 from django.db import transaction
@@ -17,7 +17,8 @@ from core.errors import BidangilError
 from customer_api import login_limit, security
 from customer_api.resources.me import Person, person_out
 from customer_api.schema import In, Nothing, Out, language
-from customer_api.texts import Email, Nickname, Password, text
+from customer_api.security import Asked
+from customer_api.texts import Email, Nickname, Password, Text
 
 router = Router(tags=["Signing in"])
 Purpose = Literal["signup", "password_reset"]
@@ -31,7 +32,7 @@ class CodeWanted(In):
 class CodeGiven(In):
     email: Email
     purpose: Purpose
-    code: text(longest=12, shortest=1)
+    code: Annotated[str, Text(longest=12, shortest=1)]
 
 
 class Verified(Out):
@@ -39,7 +40,7 @@ class Verified(Out):
 
 
 class SignUp(In):
-    verification_token: text(longest=500, shortest=1)
+    verification_token: Annotated[str, Text(longest=500, shortest=1)]
     password: Password
     nickname: Nickname
     locale: Literal["ko", "en"]
@@ -51,7 +52,7 @@ class Login(In):
 
 
 class PasswordReset(In):
-    verification_token: text(longest=500, shortest=1)
+    verification_token: Annotated[str, Text(longest=500, shortest=1)]
     password: Password
 
 
@@ -115,12 +116,12 @@ def log_in(request: HttpRequest, body: Login) -> SignedIn:
 
 
 @router.post("/logout", response={204: None})
-def log_out(request: HttpRequest, body: Nothing | None = None) -> Status:
+def log_out(request: Asked, body: Nothing | None = None) -> Status:
     """Ends the token or the session that asks; an app's own session ends with its token."""
     token = security.bearer_of(request)
     if token is not None:
         tokens.revoke(token)
-    if request.user == request.auth:  # type: ignore[attr-defined]
+    if request.user == request.auth:
         logout(request)
     return Status(204, None)
 

@@ -1,8 +1,8 @@
 """Cancelling an order: what exactly would go back, or why not; and doing it. The rules are workflow/refunds.py and process.py."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from ninja import Router
 from pydantic import Field
 
@@ -11,7 +11,8 @@ from customer_api.idempotency import once
 from customer_api.resources.order_answers import LineOut, OrderOut, line_out
 from customer_api.resources.orders import my_order, my_order_id, order_now
 from customer_api.schema import In, Out
-from customer_api.texts import text
+from customer_api.security import Asked
+from customer_api.texts import Text
 from workflow import refunds
 from workflow.models import LedgerEntry, Order
 from workflow.process import TRANSITIONS
@@ -39,12 +40,12 @@ class Cancellation(Out):
 
 
 class CancelRequest(In):
-    reason: text(longest=500, shortest=1, lines=True)
+    reason: Annotated[str, Text(longest=500, shortest=1, lines=True)]
 
 
 @router.get("/{number}/cancellation", response=Cancellation)
-def preview_cancellation(request: HttpRequest, number: str) -> Cancellation:
-    user: User = request.auth  # type: ignore[attr-defined]
+def preview_cancellation(request: Asked, number: str) -> Cancellation:
+    user: User = request.auth
     order = my_order(user, number)
     refused = _why_not(order, by=By.customer(user))
     if refused is not None:
@@ -74,9 +75,9 @@ def _payment(order: Order, capture: LedgerEntry, refund_usd_cents: int) -> Payme
 
 
 @router.post("/{number}/cancel", response=OrderOut)
-def cancel_order(request: HttpRequest, number: str, body: CancelRequest) -> HttpResponse:
+def cancel_order(request: Asked, number: str, body: CancelRequest) -> HttpResponse:
     """Close the order; what the preview names goes back by itself."""
-    user: User = request.auth  # type: ignore[attr-defined]
+    user: User = request.auth
     order_id = my_order_id(user, number)
 
     def act() -> OrderOut:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from ninja import Router
 from ninja.responses import Status
 
@@ -13,6 +13,7 @@ from customer_api.idempotency import key_of
 from customer_api.paying import wanted_session
 from customer_api.resources.orders import my_order_id
 from customer_api.schema import Nothing, Out
+from customer_api.security import Asked
 
 router = Router(tags=["Orders"])
 
@@ -28,7 +29,7 @@ class Preparing(Out):
 
 @router.post("/{number}/invoices/{kind}/checkout", response={200: Payable, 202: Preparing})
 def open_checkout(
-    request: HttpRequest,
+    request: Asked,
     response: HttpResponse,
     number: str,
     kind: Literal["items", "delivery", "adjustment"],
@@ -36,7 +37,7 @@ def open_checkout(
 ) -> Status:
     """The same session on every call while it is open; an Idempotency-Key is taken and changes nothing."""
     key_of(request)
-    user: User = request.auth  # type: ignore[attr-defined]
+    user: User = request.auth
     order_id = my_order_id(user, number)
     with transaction.atomic():
         attempt = wanted_session(order_id, kind=kind)

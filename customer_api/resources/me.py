@@ -16,6 +16,7 @@ from core.errors import Conflict, NotFound
 from customer_api import security
 from customer_api.paging import Paging, key_of, next_cursor, refuse_unknown
 from customer_api.schema import In, Out, Page
+from customer_api.security import Asked
 from customer_api.texts import Nickname, OwnPhone
 
 router = Router(tags=["Me"])
@@ -60,14 +61,14 @@ def person_out(user: User) -> Person:
 
 
 @router.get("/me", response=Person)
-def read_me(request: HttpRequest) -> Person:
-    return person_out(request.auth)  # type: ignore[attr-defined]
+def read_me(request: Asked) -> Person:
+    return person_out(request.auth)
 
 
 @router.patch("/me", response=Person)
-def change_me(request: HttpRequest, body: PersonChange) -> Person:
+def change_me(request: Asked, body: PersonChange) -> Person:
     """Change what is given; an empty phone removes it. SMS go to the phone, notices follow the locale."""
-    user: User = request.auth  # type: ignore[attr-defined]
+    user: User = request.auth
     for name, value in body.given().items():
         setattr(user, name, value)
     if body.model_fields_set:
@@ -82,11 +83,11 @@ def change_me(request: HttpRequest, body: PersonChange) -> Person:
 
 
 @router.get("/me/tokens", response=Page[Device])
-def list_tokens(request: HttpRequest, paging: Query[Paging]) -> Page[Device]:
+def list_tokens(request: Asked, paging: Query[Paging]) -> Page[Device]:
     """Signed-in devices, newest first."""
     refuse_unknown(request, Paging)
     after = key_of("tokens", paging.cursor)
-    alive = AccessToken.objects.filter(user=request.auth, last_used_at__gte=timezone.now() - tokens.LIFETIME)  # type: ignore[attr-defined]
+    alive = AccessToken.objects.filter(user=request.auth, last_used_at__gte=timezone.now() - tokens.LIFETIME)
     rows = list((alive if after is None else alive.filter(pk__lt=after)).order_by("-pk")[: paging.limit + 1])
     current = tokens.digest_of(security.bearer_of(request) or "")
     return Page[Device](
@@ -100,9 +101,9 @@ def _device(row: AccessToken, *, current: str) -> Device:
 
 
 @router.delete("/me/tokens/{int:token_id}", response={204: None})
-def revoke_token(request: HttpRequest, token_id: int) -> Status:
+def revoke_token(request: Asked, token_id: int) -> Status:
     """Sign a device out."""
-    gone, _rows = AccessToken.objects.filter(user=request.auth, pk=token_id).delete()  # type: ignore[attr-defined]
+    gone, _rows = AccessToken.objects.filter(user=request.auth, pk=token_id).delete()
     if not gone:
         raise NotFound
     return Status(204, None)

@@ -186,7 +186,7 @@ def _same(row: Any, out: type[Out], *, but: str = "") -> dict[str, Any]:
 
 
 def _item(item: Item) -> ItemOut:
-    return ItemOut(status_label=item.get_status_display(), **_same(item, ItemOut, but="status_label"))  # type: ignore[attr-defined]
+    return ItemOut(status_label=item.get_status_display(), **_same(item, ItemOut, but="status_label"))
 
 
 def _invoice(invoice: Invoice) -> InvoiceOut:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.translation import gettext_lazy as _
 from ninja import Query, Router
 
@@ -12,6 +12,7 @@ from core import events
 from core.errors import NotFound
 from customer_api.paging import Paging, key_of, next_cursor, refuse_unknown
 from customer_api.schema import Out, Page
+from customer_api.security import Asked
 from workflow import queries
 from workflow.models import OrderEvent
 from workflow.process import TRANSITIONS
@@ -33,6 +34,7 @@ HAPPENED: Mapping[str, Any] = {
     "pack_parcels": _("Parcels packed"),
     "set_delivery_fee": _("Delivery fee set"),
     "label_parcels": _("Tracking number entered"),
+    "look_now": _("Courier asked"),
 }
 
 
@@ -61,10 +63,10 @@ def event_out(event: OrderEvent) -> EventOut:
 
 
 @router.get("/{number}/events", response=Page[EventOut])
-def list_order_events(request: HttpRequest, response: HttpResponse, number: str, paging: Query[Paging]) -> Page[EventOut]:
+def list_order_events(request: Asked, response: HttpResponse, number: str, paging: Query[Paging]) -> Page[EventOut]:
     """Oldest first."""
     refuse_unknown(request, Paging)
-    user = request.auth  # type: ignore[attr-defined]
+    user = request.auth
     response["Event-Stream-Position"] = events.position(events.user_channel(user.pk))
     order_id = queries.order_id_of(user.pk, number)
     if order_id is None:

@@ -7,7 +7,7 @@ import hashlib
 from typing import Annotated, Any, Literal
 
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.cache import patch_cache_control
 from django.utils.http import parse_etags
 from django.utils.translation import gettext_lazy as _
@@ -22,7 +22,8 @@ from customer_api.paging import Paging, key_of, next_cursor, refuse_unknown
 from customer_api.resources.addresses import PostalAddress, address_of
 from customer_api.resources.order_answers import OrderOut, order_out
 from customer_api.schema import In, Nothing, Page
-from customer_api.texts import Phone, ProductUrl, refusal, text
+from customer_api.security import Asked
+from customer_api.texts import Phone, ProductUrl, Text, refusal
 from workflow import intake, queries
 from workflow.intake import MAX_ITEMS, MAX_QUANTITY, Destination, WantedItem
 from workflow.models import Order
@@ -38,13 +39,13 @@ MAX_ID = 2**63 - 1
 
 class ItemWanted(In):
     url: ProductUrl
-    options: text(longest=500, lines=True) = ""
+    options: Annotated[str, Text(longest=500, lines=True)] = ""
     quantity: Annotated[int, Field(ge=1, le=MAX_QUANTITY)] = 1
-    note: text(longest=1000, lines=True) = ""
+    note: Annotated[str, Text(longest=1000, lines=True)] = ""
 
 
 class Recipient(In):
-    name: text(longest=80, shortest=1)
+    name: Annotated[str, Text(longest=80, shortest=1)]
     phone: Phone
 
 
@@ -53,7 +54,7 @@ class OrderRequest(In):
     address: PostalAddress | None = None
     address_id: Annotated[int, Field(ge=1, le=MAX_ID)] | None = None
     recipient: Recipient | None = None
-    note: text(longest=2000, lines=True) = ""
+    note: Annotated[str, Text(longest=2000, lines=True)] = ""
 
     @model_validator(mode="after")
     def one_address(self) -> "OrderRequest":
@@ -69,7 +70,7 @@ class OrderChange(In):
     address: PostalAddress | None = None
     address_id: Annotated[int, Field(ge=1, le=MAX_ID)] | None = None
     recipient: Recipient | None = None
-    note: text(longest=2000, lines=True) = ""
+    note: Annotated[str, Text(longest=2000, lines=True)] = ""
 
     @model_validator(mode="after")
     def one_address(self) -> "OrderChange":
@@ -99,10 +100,10 @@ class ChangedMeanwhile(BidangilError):
 
 
 @router.get("", response=Page[OrderOut])
-def list_orders(request: HttpRequest, response: HttpResponse, filters: Query[OrderFilters]) -> Page[OrderOut]:
+def list_orders(request: Asked, response: HttpResponse, filters: Query[OrderFilters]) -> Page[OrderOut]:
     """Own orders, newest first. `open=true`: only those that are not closed."""
     refuse_unknown(request, OrderFilters)
-    user: User = request.auth  # type: ignore[attr-defined]
+    user: User = request.auth
     before = key_of("orders", filters.cursor)
     response["Event-Stream-Position"] = events.position(events.user_channel(user.pk))
     states = None if filters.state is None else [filters.state]
@@ -114,9 +115,9 @@ def list_orders(request: HttpRequest, response: HttpResponse, filters: Query[Ord
 
 
 @router.get("/{number}", response=OrderOut)
-def read_order(request: HttpRequest, number: str) -> HttpResponse:
+def read_order(request: Asked, number: str) -> HttpResponse:
     """One order with everything. Its ETag may be sent as If-None-Match (304) and, with a change, as If-Match."""
-    user: User = request.auth  # type: ignore[attr-defined]
+    user: User = request.auth
     position = events.position(events.user_channel(user.pk))
     order = my_order(user, number)
     body = rendered(order_out(order, user=user, scans=True))
@@ -152,14 +153,15 @@ def order_now(user: User, number: str) -> OrderOut:
 
 
 @router.post("", response={201: OrderOut})
-def request_order(request: HttpRequest, body: OrderRequest) -> HttpResponse:
+def request_order(request: Asked, body: OrderRequest) -> HttpResponse:
     """Ask for a quote: 1 to 50 products by their addresses. Nothing is paid yet."""
-    user: User = request.auth  # type: ignore[attr-defined]
+    user: User = request.auth
 
     def act() -> OrderOut:
-        destination = Destination(**_destination(user, body))
-        if not destination.recipient_name or not destination.recipient_phone:
+        parts = _destination(user, body)
+        if not parts.get("recipient_name") or not parts.get("recipient_phone"):
             raise RecipientMissing(field="recipient")
+        destination = Destination(**parts)
         order = intake.request_quote(user, items=_wanted(body.items), destination=destination, by=By.customer(user), note=body.note)
         return order_out(queries.just_made(order), user=user, scans=True)
 
@@ -167,9 +169,9 @@ def request_order(request: HttpRequest, body: OrderRequest) -> HttpResponse:
 
 
 @router.patch("/{number}", response=OrderOut)
-def change_order(request: HttpRequest, number: str, body: OrderChange) -> OrderOut:
+def change_order(request: Asked, number: str, body: OrderChange) -> OrderOut:
     """Items (all of them anew), note, address or recipient, while the quote is only requested."""
-    user: User = request.auth  # type: ignore[attr-defined]
+    user: User = request.auth
     order_id = my_order_id(user, number)
     changes: dict[str, Any] = {}
     if "items" in body.model_fields_set:
@@ -186,7 +188,7 @@ def change_order(request: HttpRequest, number: str, body: OrderChange) -> OrderO
     return order_now(user, number)
 
 
-def _refuse_if_changed(request: HttpRequest, order_id: int) -> None:
+def _refuse_if_changed(request: Asked, order_id: int) -> None:
     """If-Match: the version in the ETag must still be the order's, under its lock."""
     wanted = parse_etags(request.headers.get("If-Match", ""))
     if not wanted or wanted == ["*"]:
@@ -218,19 +220,19 @@ def _destination(user: User, body: OrderRequest | OrderChange) -> dict[str, str]
 
 
 @router.post("/{number}/renew", response=OrderOut)
-def renew_order(request: HttpRequest, number: str, body: Nothing | None = None) -> HttpResponse:
+def renew_order(request: Asked, number: str, body: Nothing | None = None) -> HttpResponse:
     """Ask again after the quote has run out; staff confirm the prices at today's rate."""
     return _move(request, number, "renew_quote")
 
 
 @router.post("/{number}/confirm-delivery", response=OrderOut)
-def confirm_delivery(request: HttpRequest, number: str, body: Nothing | None = None) -> HttpResponse:
+def confirm_delivery(request: Asked, number: str, body: Nothing | None = None) -> HttpResponse:
     """Everything came: the order is completed."""
     return _move(request, number, "complete")
 
 
-def _move(request: HttpRequest, number: str, name: str) -> HttpResponse:
-    user: User = request.auth  # type: ignore[attr-defined]
+def _move(request: Asked, number: str, name: str) -> HttpResponse:
+    user: User = request.auth
     order_id = my_order_id(user, number)
 
     def act() -> OrderOut:
