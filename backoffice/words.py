@@ -94,6 +94,7 @@ HAPPENED = {
     "pack_parcels": _("Parcels packed"),
     "set_delivery_fee": _("Delivery fee set"),
     "label_parcels": _("Tracking number entered"),
+    "look_now": _("Courier asked"),
 }
 
 TASK_TITLES = {

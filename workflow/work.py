@@ -16,7 +16,7 @@ from core.errors import Invalid
 from integrations.couriers import COURIERS
 from integrations.tracking_numbers import normalise
 from workflow.models import Item, ItemStatus, Order, Parcel
-from workflow.process import Role, State
+from workflow.process import Effect, Role, State
 from workflow.transitions import By, TransitionRefused, lock_order, record, retried
 
 MAX_PRICE_KRW = 1_000_000_000
@@ -42,6 +42,8 @@ RECEIVE = _task("receive_items", [State.ITEMS_PURCHASED], [Role.WAREHOUSE])
 PACK = _task("pack_parcels", [State.AT_WAREHOUSE], [Role.WAREHOUSE])
 SET_FEE = _task("set_delivery_fee", [State.AT_WAREHOUSE], [Role.WAREHOUSE, Role.FINANCE])
 LABEL = _task("label_parcels", [State.DELIVERY_PAID, State.SHIPPED], [Role.WAREHOUSE])
+#: nothing is typed in with it, so it is a button and not one of the forms
+LOOK = _task("look_now", [State.SHIPPED], [Role.WAREHOUSE, Role.SUPPORT])
 TASKS = (SCREEN, PRICE, BUY, RECEIVE, PACK, SET_FEE, LABEL)
 
 
@@ -61,8 +63,8 @@ def _begin(order_id: int, task: Task, *, by: By, seen_version: int | None) -> Or
     return order
 
 
-def _finish(order: Order, task: Task, *, by: By, facts: dict[str, Any]) -> Order:
-    record(order, name=task.name, from_state=order.state, by=by, facts=facts, live="order.item")
+def _finish(order: Order, task: Task, *, by: By, facts: dict[str, Any], then: Iterable[str] = ()) -> Order:
+    record(order, name=task.name, from_state=order.state, by=by, facts=facts, then=then, live="order.item")
     return order
 
 
@@ -238,6 +240,18 @@ def label_parcel(order_id: int, *, parcel_id: int, courier: str, tracking_number
     parcel.save()
     _finish(order, LABEL, by=by, facts={"parcel": parcel.position, "courier": courier, "tracking_number": number})
     return parcel
+
+
+@retried
+@transaction.atomic
+def look_now(order_id: int, *, by: By) -> Order:
+    """Ask the couriers about the open parcels at once rather than at their next turn, also those that were given up as silent."""
+    order = _begin(order_id, LOOK, by=by, seen_version=None)
+    parcels = [parcel for parcel in order.parcels.all() if not parcel.closed_at and not parcel.delivered_at]
+    for parcel in parcels:
+        parcel.next_poll_at = now()
+    Parcel.objects.bulk_update(parcels, ["next_poll_at"])
+    return _finish(order, LOOK, by=by, facts={"parcels": len(parcels)}, then=[Effect.TRACK_PARCELS])
 
 
 def courier_choices() -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Beside the state: holding an order, and asking its customer something. Each is a small dialog over one function of `transitions`."""
+"""Beside the state: holding an order, asking its customer something, looking at the courier. Each is a small dialog over one function of `workflow`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from workflow import transitions
+from workflow import transitions, work
 from workflow.models import Order
 from workflow.transitions import ASKERS, HOLDERS, By
 
@@ -32,6 +32,7 @@ class Aside:
             "release": transitions.release,
             "ask": transitions.ask_customer,
             "answer": transitions.answer_question,
+            "look": work.look_now,
         }
         functions[self.name](order.pk, by=by, **({self.asks: text} if self.asks else {}))
 
@@ -61,6 +62,11 @@ ASIDES = {
         Aside(
             "answer", _("Question settled"), _("The order waits on us again."), "mark_chat_read",
             _("The question is settled."), ASKERS, "", "", lambda order: bool(order.question),
+        ),
+        Aside(
+            "look", _("Look at the courier now"), _("The courier is asked at once rather than at the next turn."), "radar",
+            _("The courier is being asked; what is new shows here in a moment."), work.LOOK.roles, "", "",
+            lambda order: order.state in work.LOOK.states,
         ),
     )
 }  # fmt: skip

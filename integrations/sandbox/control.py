@@ -4,6 +4,7 @@ Every answer is JSON; a mistake in the question is a 400 or 404, a move that can
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -135,7 +136,12 @@ class Control:
         return JSONResponse({"items": recorded_requests(self._books, service=request.query_params.get("service"))})
 
     async def inbox(self, request: Request) -> Response:
-        found = messages(self._books, channel=request.query_params.get("channel"), to=request.query_params.get("to"))
+        """Newest first; `?limit=` of them."""
+        asked = request.query_params
+        limit = asked.get("limit", "-1")
+        if not re.fullmatch(r"-1|[0-9]{1,6}", limit):
+            raise BadQuestion("`limit` must be a whole number")
+        found = messages(self._books, channel=asked.get("channel"), to=asked.get("to"), limit=int(limit))
         return JSONResponse({"items": found})
 
     async def all_parcels(self, _: Request) -> Response:

@@ -56,7 +56,7 @@ class MailHandler:
             provider="smtp",
             sender=str(mail["From"] or envelope.mail_from),
             to=list(envelope.rcpt_tos),
-            subject=str(mail["Subject"] or ""),
+            subject=str(mail["Subject"] or "").strip(),  # a long first word is folded onto a line of its own
             text=_part(mail, "plain"),
             html=_part(mail, "html"),
             headers={name: str(value) for name, value in mail.items()},
