@@ -6,7 +6,7 @@ and `refresh_from_db` are our own.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.utils.functional import Promise
@@ -58,6 +58,8 @@ class Guard:
     reason: Text
     code: str
     only_for: frozenset[str]
+    #: Django's templates call whatever can be called, and would show nothing where a page says `guard.reason`
+    do_not_call_in_templates: ClassVar[bool] = True
 
     def __call__(self, order: Any) -> bool:
         return self.check(order)
