@@ -34,12 +34,12 @@ def tell_customer(event: OrderEvent) -> None:
 
 
 def _write_to_customer(order: Order, letter: Letter, *, key: str, kind: str) -> bool:
-    """Whether anything was written that had not been before."""
-    customer, phone = order.customer, phone_of(order)
-    written = [_write(letter, Channel.EMAIL, customer.email, key=key, kind=kind, user=customer, locale=customer.locale)]
-    if letter.sms and phone:
-        written.append(_write(letter, Channel.SMS, phone, key=key, kind=kind, user=customer, locale=customer.locale))
-    return any(written)
+    """Whether anything was written that had not been before: one notice a channel, also when the address has changed since."""
+    recipients = {Channel.EMAIL: order.customer.email, Channel.SMS: phone_of(order) if letter.sms else ""}
+    already = set(Notice.objects.filter(key=key).values_list("channel", flat=True))
+    wanted = [(channel, recipient) for channel, recipient in recipients.items() if recipient and channel not in already]
+    customer = order.customer
+    return any([_write(letter, *to, key=key, kind=kind, user=customer, locale=customer.locale) for to in wanted])
 
 
 def phone_of(order: Order) -> str:

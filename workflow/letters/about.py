@@ -85,9 +85,7 @@ class About:
         quote = invoice.quote
         if self.korean:
             return f"적용 환율: 1달러 = {quote.krw_per_usd:,.2f}원 ({korean_day(quote.rate_as_of)} 기준). 카드에는 달러로 결제됩니다."
-        return (
-            f"Exchange rate: $1 = ₩{quote.krw_per_usd:,.2f}, as of {english_day(quote.rate_as_of)}. Your card is charged in U.S. dollars."
-        )
+        return f"Exchange rate: $1 = ₩{quote.krw_per_usd:,.2f}, as of {english_day(quote.rate_as_of)}. Cards are charged in U.S. dollars."
 
     # --- what was true when it happened
 

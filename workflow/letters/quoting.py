@@ -115,7 +115,7 @@ def payable(about: About) -> Letter:
         rows=about.invoice_rows(invoice),
         total=about.invoice_total(invoice),
         button=("Pay now", pay),
-        notes=(about.rate(invoice), "After that the quote ends, but you can ask for it again at the rate of that day."),
+        notes=(about.rate(invoice), "If that time passes, the quote ends, but you can ask for it again at the rate of that day."),
         sms=f"Bidangil {about.number}: your items are ready to pay, {dollars}. The link is in your e-mail.",
     )
 

@@ -284,6 +284,16 @@ def test_a_milestone_goes_out_by_mail_and_sms_once_each():
     assert Notice.objects.get(channel="sms").text == f"[비단길] {order.number} 상품 결제가 준비됐습니다. 메일의 링크로 결제해 주세요."
 
 
+def test_an_effect_that_runs_again_after_the_address_changed_tells_nobody_twice():
+    order = factories.order_at(State.AWAITING_ITEM_PAYMENT)
+    notices.tell_customer(last_event(order))
+    User.objects.filter(pk=order.customer_id).update(email="new@example.com", phone="010-1111-2222")
+
+    notices.tell_customer(last_event(order))
+
+    assert sorted(Notice.objects.values_list("channel", flat=True)) == ["email", "sms"]
+
+
 def test_without_an_own_number_the_recipients_is_used_and_an_undiallable_one_is_not():
     order = factories.order_at(State.AWAITING_ITEM_PAYMENT)
     silent = factories.order_at(State.AWAITING_ITEM_PAYMENT)
