@@ -39,7 +39,8 @@ def _write_to_customer(order: Order, letter: Letter, *, key: str, kind: str) -> 
     already = set(Notice.objects.filter(key=key).values_list("channel", flat=True))
     wanted = [(channel, recipient) for channel, recipient in recipients.items() if recipient and channel not in already]
     customer = order.customer
-    return any([_write(letter, *to, key=key, kind=kind, user=customer, locale=customer.locale) for to in wanted])
+    written = [_write(letter, *to, key=key, kind=kind, user=customer, locale=customer.locale) for to in wanted]
+    return any(written)
 
 
 def phone_of(order: Order) -> str:
