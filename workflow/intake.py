@@ -55,7 +55,7 @@ def request_quote(customer: User, *, items: Sequence[WantedItem], destination: D
         raise TransitionRefused(_("You may not do this."), code="not_allowed")
     _check(items, destination)
     order = Order.objects.create(customer=customer, note=note, rate_at_request=last_rate(), **_columns(destination))
-    _write_items(order, items)
+    Item.objects.bulk_create(rows_of(order, items))
     then = [Effect.NOTIFY_CUSTOMER, Effect.NOTIFY_STAFF]
     record(order, name="request_quote", from_state="", by=by, facts={"items": len(items)}, then=then)
     return order
@@ -85,7 +85,7 @@ def change_request(
     if items is not None:
         _check_items(items)
         order.items.all().delete()
-        _write_items(order, items)
+        Item.objects.bulk_create(rows_of(order, items))
     if note is not None:
         order.note = note
     changed = [name for name, value in (("items", items), ("address", destination), ("note", note)) if value is not None]
@@ -93,11 +93,12 @@ def change_request(
     return order
 
 
-def _write_items(order: Order, items: Sequence[WantedItem]) -> None:
-    Item.objects.bulk_create(
+def rows_of(order: Order, items: Sequence[WantedItem]) -> list[Item]:
+    """The items' rows, not yet saved."""
+    return [
         Item(order=order, position=position, url=item.url, options=item.options, quantity=item.quantity, note=item.note)
         for position, item in enumerate(items, start=1)
-    )
+    ]
 
 
 def _columns(destination: Destination) -> dict[str, Any]:

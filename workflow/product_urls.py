@@ -44,7 +44,8 @@ def check_product_url(url: str, *, field: str) -> None:
 
 
 def _is_allowed(url: str) -> bool:
-    if len(url) > MAX_LENGTH or any(ord(char) <= 32 or 127 <= ord(char) < 160 or char == "\\" for char in url):
+    # Not printable: also the signs that are not seen, or that turn the direction of what follows.
+    if len(url) > MAX_LENGTH or any(not char.isprintable() or char in " \\" for char in url):
         return False
     try:
         parts = urlsplit(url)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from django.db.models import Exists, IntegerField, OuterRef, Prefetch, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
+from workflow.intake import WantedItem, rows_of
 from workflow.models import Invoice, InvoiceLine, LedgerEntry, LedgerKind, Order, OrderEvent, Parcel, PayLink, Refund, RefundStatus
 from workflow.process import CLOSED
 
@@ -47,9 +48,9 @@ def events_page(order_id: int, *, after_number: int | None = None, limit: int) -
     return list(rows[: limit + 1])
 
 
-def just_made(order: Order) -> Order:
-    """A new order as the functions above would give it: only its items are read again. 1 statement."""
-    _fill(order, items=list(order.items.all()), parcels=[], invoices=[], refunds=[])
+def just_made(order: Order, items: Sequence[WantedItem]) -> Order:
+    """A new order as the functions above would give it, without asking again for what was written a moment ago."""
+    _fill(order, items=rows_of(order, items), parcels=[], invoices=[], refunds=[])
     order.paid_cents = order.refunded_cents = 0  # type: ignore[attr-defined]
     return order
 

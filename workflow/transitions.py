@@ -145,7 +145,7 @@ def record(
     order.last_event_number = before + 1
     order.version += 1
     order.save()
-    last = OrderEvent.objects.filter(order=order, number=before).values_list("hash", flat=True).first()
+    last = OrderEvent.objects.filter(order=order, number=before).values_list("hash", flat=True).first() if before else None
     event = OrderEvent(
         order=order,
         number=before + 1,

@@ -162,8 +162,9 @@ def request_order(request: Asked, body: OrderRequest) -> HttpResponse:
         if not parts.get("recipient_name") or not parts.get("recipient_phone"):
             raise RecipientMissing(field="recipient")
         destination = Destination(**parts)
-        order = intake.request_quote(user, items=_wanted(body.items), destination=destination, by=By.customer(user), note=body.note)
-        return order_out(queries.just_made(order), user=user, scans=True)
+        items = _wanted(body.items)
+        order = intake.request_quote(user, items=items, destination=destination, by=By.customer(user), note=body.note)
+        return order_out(queries.just_made(order, items), user=user, scans=True)
 
     return once(request, act, status=201)
 
