@@ -1,0 +1,161 @@
+"""What couriers say, against the sandbox's FedEx and EMS: the order moves with its last parcel, once, and bad answers move nothing."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from workflow import tracking, work
+from workflow.models import Order, Parcel, StaffTask, TrackingEvent
+from workflow.process import Role, State
+from workflow.tests import factories
+from workflow.transitions import perform
+
+pytestmark = pytest.mark.django_db
+
+FEDEX, EMS = ("fedex", factories.FEDEX_NUMBER), ("ems", factories.EMS_NUMBER)
+
+
+@pytest.fixture
+def order(sandbox) -> Order:
+    """Shipped in two parcels, by two couriers."""
+    order = factories.order_at(State.DELIVERY_PAID)
+    warehouse, first = factories.by(Role.WAREHOUSE), order.parcels.get()
+    second = Parcel.objects.create(order=order, position=2, weight_g=300, volume_cm3=500)
+    order.items.filter(position=2).update(parcel=second)
+    for parcel, (courier, number) in ((first, FEDEX), (second, EMS)):
+        work.label_parcel(order.pk, parcel_id=parcel.pk, courier=courier, tracking_number=number, by=warehouse)
+    return perform(order.pk, Order.ship, by=warehouse)
+
+
+def poll() -> None:
+    Parcel.objects.filter(next_poll_at__isnull=False).update(next_poll_at=now())
+    tracking.poll_due()
+
+
+def statuses(order: Order) -> list[str]:
+    return list(order.parcels.order_by("position").values_list("status", flat=True))
+
+
+def test_the_order_is_delivered_with_its_last_parcel_and_told_once(order, sandbox):
+    for status in ("picked_up", "in_transit", "delivered"):
+        sandbox.move_parcel(*FEDEX, status)
+    sandbox.move_parcel(*EMS, "picked_up")
+    poll()
+    assert (factories.reload(order).state, statuses(order)) == (State.SHIPPED, ["delivered", "in_transit"])
+
+    sandbox.move_parcel(*EMS, "delivered")
+    poll()
+    poll()
+
+    delivered = factories.reload(order)
+    assert delivered.state == State.DELIVERED
+    assert delivered.delivered_at == max(order.parcels.values_list("delivered_at", flat=True))
+    assert delivered.events.filter(name="record_delivery").count() == 1
+    assert delivered.events.last().actor == "courier"
+
+
+def test_scans_are_stored_once_however_often_we_look(order, sandbox):
+    sandbox.move_parcel(*FEDEX, "picked_up")
+    sandbox.move_parcel(*FEDEX, "in_transit")
+    poll()
+    count = TrackingEvent.objects.count()
+    assert count >= 2
+
+    poll()
+    poll()
+
+    assert TrackingEvent.objects.count() == count
+
+
+def test_all_parcels_of_one_courier_are_asked_for_in_one_request(order, sandbox):
+    for _another in range(3):
+        factories.order_at(State.SHIPPED)  # by FedEx too
+    poll()
+    sandbox.reset()
+
+    poll()
+
+    (request,) = [request for request in sandbox.requests("fedex") if "trackingnumbers" in request["path"]]
+    assert request["body"].count("986578788855") == 1, "one number is asked for once, however many parcels carry it"
+
+
+@pytest.mark.parametrize("mode", ["500", "429", "html", "reset"])
+def test_a_courier_in_trouble_changes_nothing_and_is_asked_later(order, sandbox, mode):
+    sandbox.faults("fedex", mode, path="/track", times=5)
+    sandbox.move_parcel(*EMS, "picked_up")
+
+    poll()
+
+    fedex = order.parcels.get(courier="fedex")
+    assert (fedex.status, fedex.poll_failures) == ("pending", 1)
+    assert fedex.next_poll_at > now() + timedelta(minutes=14)
+    assert order.parcels.get(courier="ems").status == "in_transit", "the other courier is not disturbed"
+
+
+def test_five_silent_rounds_are_told_to_staff_once(order, sandbox):
+    sandbox.faults("fedex", "500", path="/track")
+    for _round in range(7):
+        poll()
+    assert StaffTask.objects.filter(kind="courier_silent", order=order).count() == 1
+
+
+def test_all_parcels_back_is_a_return(order, sandbox):
+    for parcel in (FEDEX, EMS):
+        sandbox.move_parcel(*parcel, "picked_up")
+        sandbox.move_parcel(*parcel, "returned")
+    poll()
+
+    assert factories.reload(order).state == State.RETURNED
+
+    again = perform(order.pk, Order.reship, by=factories.by(Role.SUPPORT))
+    assert again.state == State.AT_WAREHOUSE
+    assert not order.items.filter(parcel__isnull=False).exists()
+    factories.confirm_fee(factories.reload(order))
+    assert order.invoices.filter(kind="delivery", status="open").count() == 1
+
+
+def test_delivered_is_never_undone_by_a_machine(order, sandbox):
+    sandbox.move_parcel(*FEDEX, "delivered")
+    poll()
+    sandbox.move_parcel(*FEDEX, "in_transit", at=(now() + timedelta(minutes=1)).isoformat())
+    parcel = order.parcels.get(courier="fedex")
+    delivered_at = parcel.delivered_at
+
+    Parcel.objects.filter(pk=parcel.pk).update(next_poll_at=now())
+    tracking.poll_due()
+
+    parcel.refresh_from_db()
+    assert (parcel.status, parcel.delivered_at) == ("delivered", delivered_at)
+
+
+def test_a_corrected_number_starts_anew_and_the_old_answer_no_longer_counts(order, sandbox):
+    sandbox.move_parcel(*FEDEX, "delivered")
+    parcel = order.parcels.get(courier="fedex")
+    stale = tracking.COURIERS["fedex"].track([parcel.tracking_number])[parcel.tracking_number]
+
+    work.label_parcel(order.pk, parcel_id=parcel.pk, courier="fedex", tracking_number="477179081230", by=factories.by(Role.WAREHOUSE))
+    tracking.take_in(parcel, stale)
+
+    parcel.refresh_from_db()
+    assert (parcel.status, parcel.delivered_at) == ("pending", None)
+    assert not parcel.scans.exists()
+
+
+def test_nothing_heard_for_thirty_days_stops_the_asking_and_tells_staff(order, sandbox):
+    sandbox.move_parcel(*FEDEX, "picked_up", at=(now() - timedelta(days=31)).isoformat())
+    Parcel.objects.filter(order=order).update(handed_over_at=now() - timedelta(days=31))
+
+    poll()
+
+    assert order.parcels.get(courier="fedex").next_poll_at is None
+    assert StaffTask.objects.filter(kind="courier_silent", order=order).exists()
+
+
+def test_the_warehouse_can_stand_in_with_a_proof(order):
+    warehouse = factories.by(Role.WAREHOUSE)
+
+    done = perform(order.pk, Order.record_delivery, by=warehouse, delivered_at="2026-11-20T10:00:00+09:00", proof="photo 7")
+
+    assert done.state == State.DELIVERED
+    assert statuses(order) == ["delivered", "delivered"]
