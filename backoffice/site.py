@@ -52,6 +52,10 @@ class BackOffice(UnfoldAdminSite):
         return super().index(request, {"title": _("Today"), "home": home.overview(request), **(extra_context or {})})
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if "next" not in request.GET:
+            # Unfold's form carries no "next"; without one Django would lead to an address we do not have.
+            request.GET = request.GET.copy()
+            request.GET["next"] = reverse("admin:index")
         response = super().login(request, extra_context)
         if request.method == "POST" and response.status_code == 302:
             # Nobody is greeted by what was said to them before their last session ended.

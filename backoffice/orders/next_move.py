@@ -10,6 +10,7 @@ from backoffice.orders import pricing_hints
 from backoffice.orders.forms import FORMS, EntryForm, PackForm
 from backoffice.words import TASK_TITLES, TURNS, WAITS_WORDS, Turn
 from workflow import work
+from workflow.fsm import Spec
 from workflow.guards import live_items
 from workflow.models import AttemptStatus, Order
 from workflow.process import TRANSITIONS, WAITS_ON, Role, State, Waits, roles_of
@@ -27,14 +28,6 @@ MAIN_TASKS: dict[str, tuple[work.Task, ...]] = {
 
 
 @dataclass(frozen=True)
-class Check:
-    """A condition of the next move: as the guard says it, and whether it holds."""
-
-    text: Any
-    holds: bool
-
-
-@dataclass(frozen=True)
 class NextMove:
     turn: Turn
     waits: Waits
@@ -44,7 +37,9 @@ class NextMove:
     primary: Move | None
     others: list[Move]
     dangerous: list[Move]
-    checks: list[Check]
+    #: the move that leads on, whoever makes it, and what is missing for it in words
+    spec: Spec | None
+    missing: list[Any]
     #: a checkout session is being closed at Stripe, and a move waits for it
     is_closing: bool
 
@@ -53,6 +48,7 @@ def next_move(order: Order, *, by: By) -> NextMove:
     mine = moves(order, by=by)
     onward = [move for move in mine if not move.spec.destructive]
     waits = order.waiting_on
+    spec = onward_spec(order) if WAITS_ON[order.state] == Waits.STAFF else None
     primary = onward[0] if onward and WAITS_ON[order.state] == Waits.STAFF else None
     return NextMove(
         turn=TURNS[order.state],
@@ -62,7 +58,8 @@ def next_move(order: Order, *, by: By) -> NextMove:
         primary=primary,
         others=[move for move in onward if move is not primary],
         dangerous=[move for move in mine if move.spec.destructive],
-        checks=_checks(order, by=by),
+        spec=spec,
+        missing=[guard.reason for guard in unmet(order, spec, by=by)] if spec else [],
         is_closing=any(
             attempt.status == AttemptStatus.CLOSING and attempt.then_perform
             for invoice in order.invoices.all()
@@ -77,18 +74,10 @@ def _roles_asked(order: Order) -> list[Any]:
     return [role.label for role in Role if role.value in roles]
 
 
-def onward_spec(order: Order) -> Any:
+def onward_spec(order: Order) -> Spec | None:
     """The first move of the table that leads on from here and that staff may make."""
     found = (spec for spec in TRANSITIONS.values() if order.state in spec.sources and not spec.destructive)
     return next((spec for spec in found if roles_of(spec, order.state)), None)
-
-
-def _checks(order: Order, *, by: By) -> list[Check]:
-    spec = onward_spec(order) if WAITS_ON[order.state] == Waits.STAFF else None
-    if spec is None:
-        return []
-    missing = unmet(order, spec, by=by)
-    return [Check(guard.reason, guard not in missing) for guard in spec.when if not guard.only_for]
 
 
 # --- What may be typed ----------------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db.models import Prefetch
@@ -17,7 +16,6 @@ from backoffice.orders.history import happening
 from backoffice.orders.journey import journey
 from backoffice.orders.next_move import entries_open, next_move
 from backoffice.words import SCAN_TONES, SCAN_WORDS, TURNS, WAITS_WORDS, tone_of
-from core.errors import BidangilError
 from core.outbox.models import Effect
 from workflow.invoices import line_title
 from workflow.models import (
@@ -34,10 +32,9 @@ from workflow.models import (
     StaffTask,
     TrackingEvent,
 )
-from workflow.product_urls import check_product_url
 
 #: the history shows this many events, the rest behind one click
-EVENTS_SHOWN = 12
+EVENTS_SHOWN = 8
 
 
 def load(order_id: int) -> Order:
@@ -88,6 +85,7 @@ def heading(order: Order) -> dict[str, Any]:
     """What every page about the order begins with."""
     return {
         "order": order,
+        "original": order,  # the name of it in the header's trail
         "turn": TURNS[order.state],
         "tone": tone_of(order.state, order.waiting_on),
         "waiting_on": WAITS_WORDS[order.waiting_on],
@@ -107,23 +105,9 @@ def changed_since(order: Order, version: int | None) -> list[Any]:
 
 
 class ItemRow:
-    """An item with its shop address in parts: a link only if it is a plain public web address, and the host always whole."""
-
     def __init__(self, item: Item, *, parcels: Iterable[Parcel]) -> None:
         self.item = item
-        self.link, self.host, self.rest = shop_link(item.url)
         self.parcel = next((parcel for parcel in parcels if parcel.pk == item.parcel_id), None)
-
-
-def shop_link(url: str) -> tuple[str, str, str]:
-    """(address to link to or "", host, what follows it). An address that would not be taken today is text and nothing else."""
-    try:
-        check_product_url(url, field="url")
-        parts = urlsplit(url)
-    except (BidangilError, ValueError):
-        return "", "", url
-    rest = url[url.index(parts.netloc) + len(parts.netloc) :]
-    return url, parts.netloc, rest
 
 
 # --- Money ----------------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from django.utils.timesince import timesince
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from backoffice.shops import shop_link
 from core import money
 
 register = template.Library()
@@ -49,6 +50,12 @@ def ago(at: datetime | None) -> SafeString | str:
 @register.filter
 def icon(name: str) -> SafeString:
     return format_html('<span class="material-symbols-outlined bo-icon" aria-hidden="true">{}</span>', name)
+
+
+@register.inclusion_tag("backoffice/order/_shop.html")
+def shop(url: str) -> dict[str, str]:
+    link, host, rest = shop_link(url)
+    return {"link": link, "host": host, "rest": rest}
 
 
 @register.filter
