@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PRODUCTION = {
     "ENVIRONMENT": "production",
     "SECRET_KEY": secrets.token_urlsafe(60),
-    "DATABASE_URL": "sqlite:////tmp/bidangil-check.sqlite3",
+    "DATABASE_URL": "mysql://check:check@127.0.0.1:3306/check",
     "PUBLIC_BASE_URL": "https://bidangil.example",
     "ALLOWED_HOSTS": "bidangil.example",
     "STRIPE_SECRET_KEY": "rk_live_check",
@@ -43,7 +43,7 @@ CHECKS: list[tuple[str, list[str], dict[str, str]]] = [
     ("migrations", [*MANAGE, "makemigrations", "--check", "--dry-run"], {}),
     ("production settings", [*MANAGE, "check", "--deploy", "--fail-level", "WARNING"], PRODUCTION),
     ("process diagram", [*MANAGE, "order_process", "--check"], {}),
-    ("openapi.json", [*MANAGE, "export_openapi", "--check"], {}),
+    ("openapi.json", [*MANAGE, "openapi", "--check"], {}),
 ]
 
 
