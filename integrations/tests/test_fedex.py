@@ -216,7 +216,7 @@ def test_scans_of_one_second_keep_their_order(server):
     "at",
     [
         "1970-01-01T00:00:00Z",
-        (datetime.now(UTC) + timedelta(days=3)).isoformat(),
+        pytest.param((datetime.now(UTC) + timedelta(days=3)).isoformat(), id="in three days"),
         "",
         "yesterday",
         None,
