@@ -46,7 +46,7 @@ def receive_signed(payload: bytes, signature: str) -> None:
         raise SignatureRefused from error
     except BadAnswer:
         event = {}
-    if isinstance(event.get("id"), str):
+    if isinstance(event.get("id"), str) and f"{event['id']}{event.get('type')}".isascii():
         receive(event)
     else:
         log.warning("a signed webhook without an event id was kept aside")

@@ -36,7 +36,9 @@ def test_no_body_where_one_is_needed(app):
     assert answer.fields == {"body": "missing"}
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonx", ""])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonx", ""]
+)
 def test_json_is_sent_as_json(app, kind):
     answer = app("POST", "/orders", wanted(), **{"content-type": kind})
     assert answer.is_problem(415, "not_json")
@@ -84,7 +86,11 @@ def test_refusals_name_every_field_in_the_callers_language(app):
     body = wanted() | {"items": [{"url": "ftp://x"}, {"quantity": 0, "url": "https://a.kr", "colour": "red"}]}
     answer = app.post("/orders", body)
     assert answer.is_problem(422, "invalid")
-    assert answer.fields == {"items.0.url": "string_too_short", "items.1.quantity": "greater_than_equal", "items.1.colour": "extra_forbidden"}
+    assert answer.fields == {
+        "items.0.url": "string_too_short",
+        "items.1.quantity": "greater_than_equal",
+        "items.1.colour": "extra_forbidden",
+    }
     assert answer.headers["Content-Language"] == "ko"
 
 

@@ -6,6 +6,7 @@ from threading import Barrier
 
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from core.accounts import tokens
@@ -81,24 +82,29 @@ def test_the_longest_key_is_taken(app):
     assert app.post("/orders", wanted(), idempotency_key="x" * 255).status == 201
 
 
-@in_parallel
-def test_twenty_at_once_make_one_order():
-    # Given: twenty real connections with the same request
-    minji = factories.customer()
-    token = tokens.issue(minji)
+def at_once(times: int, act) -> list:
+    """`act(number)` that many times, twenty of them let go at the same instant, each on a connection of its own."""
     ready = Barrier(20)
 
-    def ask(_number):
+    def run(number):
         try:
-            caller = Caller(token=token)
-            ready.wait(30)
-            return caller.post("/orders", wanted("https://a.kr/1", "https://a.kr/2"), idempotency_key="same")
+            if number < 20:
+                ready.wait(30)
+            return act(number)
         finally:
             connection.close()
 
-    # When
     with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(ask, range(20)))
+        return list(pool.map(run, range(times)))
+
+
+@in_parallel
+def test_twenty_at_once_make_one_order():
+    # Given
+    token = tokens.issue(factories.customer())
+    body = wanted("https://a.kr/1", "https://a.kr/2")
+    # When
+    answers = at_once(20, lambda _number: Caller(token=token).post("/orders", body, idempotency_key="same"))
     # Then
     assert {answer.status for answer in answers} == {201}, answers
     assert len({answer.body for answer in answers}) == 1
@@ -108,22 +114,34 @@ def test_twenty_at_once_make_one_order():
 
 
 @in_parallel
-def test_a_hundred_wrong_passwords_at_once_are_judged_five_times():
+def test_without_a_key_twenty_make_twenty():
+    """The control: it is the key that makes them one."""
+    token = tokens.issue(factories.customer())
+    answers = at_once(20, lambda _number: Caller(token=token).post("/orders", wanted()))
+    assert {answer.status for answer in answers} == {201}, answers
+    assert Order.objects.count() == 20
+
+
+def guesses() -> list[int]:
     User.objects.create_user("alex@example.com", "right horse battery", nickname="alex")
-    ready = Barrier(20)
 
     def guess(number):
-        try:
-            caller = Caller()
-            if number < 20:
-                ready.wait(30)
-            return caller.post("/auth/login", {"email": "alex@example.com", "password": f"guess {number}"}).status
-        finally:
-            connection.close()
+        return Caller().post("/auth/login", {"email": "alex@example.com", "password": f"guess {number}"}).status
 
-    with ThreadPoolExecutor(20) as pool:
-        statuses = list(pool.map(guess, range(100)))
+    return at_once(100, guess)
+
+
+@in_parallel
+def test_a_hundred_wrong_passwords_at_once_are_judged_five_times():
+    statuses = guesses()
     assert (statuses.count(401), statuses.count(429)) == (5, 95)
+
+
+@in_parallel
+def test_without_the_lock_more_are_judged(monkeypatch):
+    """The control: it is the row's lock that keeps them apart."""
+    monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **options: rows)
+    assert guesses().count(401) > 5
 
 
 @pytest.mark.django_db
