@@ -131,8 +131,9 @@ class Web:
         return self.streams[-1]
 
     def close(self) -> None:
-        for stream in self.streams:
-            stream.close()
+        """Its clients' side; the process goes on."""
+        while self.streams:
+            self.streams.pop().close()
 
     def answers(self) -> bool:
         assert self.process.poll() is None, "the web process ended"
@@ -159,14 +160,28 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield database_url
 
 
-@pytest.fixture
-def ground(migrated: str, tmp_path: Path) -> Iterator[Ground]:
-    ground = Ground(tmp_path, migrated)
+@contextmanager
+def standing(directory: Path, database_url: str) -> Iterator[Ground]:
+    ground = Ground(directory, database_url)
     try:
         yield ground
     finally:
         ground.close()
         print(ground.logs())
+
+
+@pytest.fixture
+def ground(migrated: str, tmp_path: Path) -> Iterator[Ground]:
+    """For a test that starts or ends processes of its own."""
+    with standing(tmp_path, migrated) as ground:
+        yield ground
+
+
+@pytest.fixture(scope="module")
+def shared(migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """For the tests of one file that only talk to what runs."""
+    with standing(tmp_path_factory.mktemp("shared"), migrated) as ground:
+        yield ground
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ HEAD = b"Host: 127.0.0.1\r\nConnection: close\r\n"
 JSON_PATH = "/api/v1/orders"
 
 
-@pytest.fixture
-def web(ground: Ground) -> Web:
-    return ground.web(bodies__PIECE_S=1.0, bodies__WHOLE_S=2.5, server__HEADERS_S=1.0)
+@pytest.fixture(scope="module")
+def web(shared: Ground) -> Web:
+    return shared.web(bodies__PIECE_S=1.0, bodies__WHOLE_S=2.5, server__HEADERS_S=1.0)
 
 
 def send(web: Web, *pieces: bytes, pause_s: float = 0.0) -> bytes:
