@@ -1,4 +1,6 @@
-"""Shared by all tests: what every test may rely on, and the one thing that flushing tests must do first."""
+"""Shared by all tests: what every test may rely on, and what tests that empty whole tables must leave behind."""
+
+from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
@@ -12,25 +14,36 @@ def _settings_of_tests(settings, tmp_path):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
-@pytest.fixture(autouse=True)
-def _append_only_around_flush(request):
-    """A transactional test ends by emptying all tables, which the append-only triggers refuse: they come off for that moment."""
+def _is_transactional(request) -> bool:
     marker = request.node.get_closest_marker("django_db")
-    transactional = "transactional_db" in request.fixturenames or "live_server" in request.fixturenames
-    if not transactional and not (marker and marker.kwargs.get("transaction")):
+    wanted = {"transactional_db", "live_server"} & set(request.fixturenames)
+    return bool(wanted or (marker and marker.kwargs.get("transaction")))
+
+
+@pytest.fixture(autouse=True)
+def _as_migrated_after_flush(request):
+    """A transactional test ends by emptying all tables: afterwards, what migrations put there is there again. Set up before the
+    database is, so torn down after its flush."""
+    yield
+    if _is_transactional(request):
+        with request.getfixturevalue("django_db_blocker").unblock():
+            append_only.install(connection)
+            _first_rows()
+            connection.close()
+
+
+@pytest.fixture(autouse=True)
+def _append_only_off_for_flush(request, _as_migrated_after_flush):
+    """The triggers refuse the flush too, so they come off for that moment."""
+    if not _is_transactional(request):
         yield
         return
     request.getfixturevalue("transactional_db")
-    append_only.install(connection)
-    _restore_first_rows()
     yield
     append_only.remove(connection)
 
 
-def _restore_first_rows():
-    """What migrations put into the tables and an earlier flush took out."""
-    from datetime import UTC, datetime
-
+def _first_rows() -> None:
     from core import events
     from workflow import roles
     from workflow.models import FeePolicy

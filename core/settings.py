@@ -209,6 +209,7 @@ STORAGES = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise looks before `collectstatic` has filled it
 WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_AUTOREFRESH = False
 MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", 12 * 1024 * 1024)
