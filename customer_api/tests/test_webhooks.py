@@ -48,6 +48,7 @@ def test_a_signed_event_is_stored_once_and_settled_by_a_job():
         signature(json.dumps(EVENT).encode(), scheme="v0"),
         signature(json.dumps(EVENT).encode() + b" "),
     ],
+    ids=["none", "garbage", "empty", "no time", "no t", "not ascii", "other secret", "too old", "in the future", "v0 only", "other body"],
 )  # fmt: skip
 def test_what_stripe_did_not_sign_just_now_is_refused(signed):
     answer = deliver(json.dumps(EVENT).encode(), signed)
