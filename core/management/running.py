@@ -21,6 +21,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.management import CommandError, call_command, get_commands
 from django.db import connection
+from django_q.models import OrmQ
 
 from core.management.processes import end
 from core.models import Heartbeat
@@ -29,6 +30,7 @@ START_S = 60.0
 #: Contract: everything is gone within 10 s. A job that is still running then is cut off and comes back later.
 STOP_S = 8.0
 JOB_GRACE_S = 5
+QUIET_S = 20.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 PEOPLE = (
@@ -129,6 +131,15 @@ class System:
         del self.processes["demo"]
         if demo.returncode:
             self.say("The demo data could not be loaded; the lines above say why.")
+        self.let_the_worker_catch_up()
+
+    def let_the_worker_catch_up(self) -> None:
+        """The demo's notices are sent first, so that the addresses are the last thing on the screen."""
+        deadline = time.monotonic() + QUIET_S
+        while OrmQ.objects.exists() and time.monotonic() < deadline:
+            self.watch()
+            time.sleep(0.2)
+        connection.close()
 
     def heart_beats(self) -> bool:
         found = Heartbeat.objects.filter(pid=self.processes["worker"].pid).exists()
