@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
+from pytest_django.plugin import blocking_manager_key
 
 from workflow import append_only
 
@@ -14,33 +15,32 @@ def _settings_of_tests(settings, tmp_path):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
-def _is_transactional(request) -> bool:
-    marker = request.node.get_closest_marker("django_db")
-    wanted = {"transactional_db", "live_server"} & set(request.fixturenames)
+def _is_transactional(item) -> bool:
+    marker = item.get_closest_marker("django_db")
+    wanted = {"transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
     return bool(wanted or (marker and marker.kwargs.get("transaction")))
 
 
 @pytest.fixture(autouse=True)
-def _as_migrated_after_flush(request):
-    """A transactional test ends by emptying all tables: afterwards, what migrations put there is there again. Set up before the
-    database is, so torn down after its flush."""
-    yield
-    if _is_transactional(request):
-        with request.getfixturevalue("django_db_blocker").unblock():
-            append_only.install(connection)
-            _first_rows()
-            connection.close()
-
-
-@pytest.fixture(autouse=True)
-def _append_only_off_for_flush(request, _as_migrated_after_flush):
-    """The triggers refuse the flush too, so they come off for that moment."""
-    if not _is_transactional(request):
+def _append_only_off_for_flush(request):
+    """A transactional test ends by emptying all tables, which the append-only triggers refuse: they come off for that moment."""
+    if not _is_transactional(request.node):
         yield
         return
     request.getfixturevalue("transactional_db")
     yield
     append_only.remove(connection)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item):
+    """After the flush, what migrations had put into the tables is there again, and the triggers are on."""
+    yield
+    if _is_transactional(item):
+        with item.config.stash[blocking_manager_key].unblock():
+            append_only.install(connection)
+            _first_rows()
+            connection.close()
 
 
 def _first_rows() -> None:
