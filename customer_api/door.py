@@ -72,10 +72,15 @@ def unknown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
 
 
 def _answer(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    method = request.method
+    if method == "HEAD":
+        request.method = "GET"  # the server sends the head of its answer only
     try:
         answer = view(request, *args, **kwargs)
     except Exception as error:  # whatever it is: nothing under /api answers with a page
         return problems.of_exception(error)
+    finally:
+        request.method = method
     if answer.status_code == 405:
         return problems.method_not_allowed(answer["Allow"])
     return answer

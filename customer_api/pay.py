@@ -5,6 +5,7 @@ Looking starts nothing: only the button's POST asks for a session at Stripe, and
 has opened it.
 """
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from urllib.parse import urlsplit
@@ -28,6 +29,8 @@ from workflow.payments import open_attempt
 View = Callable[[HttpRequest, str], HttpResponse]
 #: the hosted page lives here, whatever the address of the API
 STRIPE_PAGES = "https://checkout.stripe.com"
+#: after so many looks, one a second, the waiting page says that it takes longer, and looks less often
+PATIENCE = 30
 
 
 def _origin(address: str) -> str:
@@ -79,8 +82,12 @@ def wait(request: HttpRequest, token: str) -> HttpResponse:
     attempt = open_attempt(link.order, kind=link.kind)
     if attempt is not None and is_payable(attempt):
         return _see_other(attempt)
-    with override(link.order.customer.locale):
-        return render(request, "customer_api/pay_wait.html", {"link": link, "order": link.order, "language": link.order.customer.locale})
+    asked = request.GET.get("n", "")
+    times = int(asked) + 1 if re.fullmatch("[0-9]{1,3}", asked) else 1
+    locale = link.order.customer.locale
+    shown = {"link": link, "order": link.order, "language": locale, "times": times, "takes_long": times > PATIENCE}
+    with override(locale):
+        return render(request, "customer_api/pay_wait.html", shown)
 
 
 def _link(token: str) -> PayLink | None:

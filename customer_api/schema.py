@@ -23,6 +23,17 @@ class In(BaseModel):
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class Change(In):
+    """The body of a PATCH: what is absent stays as it is. The defaults of its fields are never used, see `given()`."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+
 class Out(BaseModel):
     """An answer. Built by hand from rows, field by field, so that nothing leaves the house by accident."""
 

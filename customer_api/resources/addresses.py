@@ -12,7 +12,7 @@ from core.accounts.models import Address, User
 from core.errors import Conflict, NotFound
 from customer_api.idempotency import once
 from customer_api.paging import Paging, key_of, next_cursor, refuse_unknown
-from customer_api.schema import In, Out, Page
+from customer_api.schema import Change, In, Out, Page
 from customer_api.security import Asked
 from customer_api.texts import Country, Phone, Text
 
@@ -39,7 +39,7 @@ class AddressEntry(PostalAddress):
     recipient_phone: Phone | None = None
 
 
-class AddressChange(In):
+class AddressChange(Change):
     line1: Annotated[str, Text(longest=120, shortest=1)] = ""
     line2: Annotated[str, Text(longest=120)] = ""
     city: Annotated[str, Text(longest=80, shortest=1)] = ""

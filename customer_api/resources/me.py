@@ -15,7 +15,7 @@ from core.accounts.models import AccessToken, User
 from core.errors import Conflict, NotFound
 from customer_api import security
 from customer_api.paging import Paging, key_of, next_cursor, refuse_unknown
-from customer_api.schema import In, Out, Page
+from customer_api.schema import Change, Out, Page
 from customer_api.security import Asked
 from customer_api.texts import Nickname, OwnPhone
 
@@ -30,7 +30,7 @@ class Person(Out):
     joined_at: datetime
 
 
-class PersonChange(In):
+class PersonChange(Change):
     nickname: Nickname = ""
     phone: OwnPhone = ""
     locale: Literal["ko", "en"] = "ko"

@@ -21,7 +21,7 @@ from customer_api.idempotency import answer, once, rendered
 from customer_api.paging import Paging, key_of, next_cursor, refuse_unknown
 from customer_api.resources.addresses import PostalAddress, address_of
 from customer_api.resources.order_answers import OrderOut, order_out
-from customer_api.schema import In, Nothing, Page
+from customer_api.schema import Change, In, Nothing, Page
 from customer_api.security import Asked
 from customer_api.texts import Phone, ProductUrl, Text, refusal
 from workflow import intake, queries
@@ -65,7 +65,7 @@ class OrderRequest(In):
         return self
 
 
-class OrderChange(In):
+class OrderChange(Change):
     items: Annotated[list[ItemWanted], Field(min_length=1, max_length=MAX_ITEMS)] = []
     address: PostalAddress | None = None
     address_id: Annotated[int, Field(ge=1, le=MAX_ID)] | None = None

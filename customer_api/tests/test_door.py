@@ -108,6 +108,12 @@ def test_other_methods_are_named(app, method):
     assert sorted(answer.headers["Allow"].split(", ")) == ["GET", "POST"]
 
 
+def test_head_is_get_without_its_body(app):
+    answer = app.http.head("/api/v1/orders", headers={"authorization": f"Bearer {app.token}"})
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer["Event-Stream-Position"] == "0"
+
+
 def test_a_method_is_not_overridden(app):
     assert app("POST", "/me", x_http_method_override="GET").is_problem(405, "method_not_allowed")
 

@@ -104,9 +104,13 @@ def test_without_a_session_the_page_waits_for_the_job(browser, alex, sandbox, jo
     # Then
     assert (response.status_code, response["Location"]) == (303, f"{link_of(order)}/wait")
     waiting = browser.get(response["Location"])
-    assert b'<meta http-equiv="refresh" content="1">' in waiting.content
+    assert f'<meta http-equiv="refresh" content="1; url={link_of(order)}/wait?n=1">' in waiting.content.decode()
     assert "One moment" in text(waiting)
     assert Effect.objects.filter(done_at=None).count() == 1
+    late = browser.get(f"{response['Location']}?n=30")
+    assert 'content="5; url=' in late.content.decode()
+    assert "This takes longer than usual." in text(late)
+    assert browser.get(f"{response['Location']}?n=-1%00x").status_code == 200
     # When the job has opened it
     jobs.run(only="outbox")
     there = browser.get(response["Location"])

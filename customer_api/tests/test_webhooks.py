@@ -38,21 +38,26 @@ def test_a_signed_event_is_stored_once_and_settled_by_a_job():
     assert OrmQ.objects.count() == 1
 
 
-@pytest.mark.parametrize(
-    "signed",
-    [
-        "", "garbage", "t=,v1=", "t=abc,v1=def", "v1=only", "t=1\u00e9,v1=x",
-        signature(json.dumps(EVENT).encode(), secret="whsec_other"),
-        signature(json.dumps(EVENT).encode(), at=time.time() - 301),
-        signature(json.dumps(EVENT).encode(), at=time.time() + 330),
-        signature(json.dumps(EVENT).encode(), scheme="v0"),
-        signature(json.dumps(EVENT).encode() + b" "),
-    ],
-    ids=["none", "garbage", "empty", "no time", "no t", "not ascii", "other secret", "too old", "in the future", "v0 only", "other body"],
-)  # fmt: skip
-def test_what_stripe_did_not_sign_just_now_is_refused(signed):
-    answer = deliver(json.dumps(EVENT).encode(), signed)
-    assert (answer.status_code, answer["Content-Type"], answer.json()["code"]) == (400, "application/problem+json", "signature_invalid")
+FORGED = {
+    "none": lambda body: "",
+    "garbage": lambda body: "garbage",
+    "empty": lambda body: "t=,v1=",
+    "no number": lambda body: "t=abc,v1=def",
+    "no time": lambda body: "v1=only",
+    "not ascii": lambda body: "t=1\u00e9,v1=x",
+    "other secret": lambda body: signature(body, secret="whsec_other"),
+    "too old": lambda body: signature(body, at=time.time() - 305),
+    "in the future": lambda body: signature(body, at=time.time() + 305),
+    "v0 only": lambda body: signature(body, scheme="v0"),
+    "other body": lambda body: signature(body + b" "),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_what_stripe_did_not_sign_just_now_is_refused(name):
+    payload = json.dumps(EVENT).encode()
+    answer = deliver(payload, FORGED[name](payload))
+    assert (answer.status_code, answer["Content-Type"], answer.json().get("code")) == (400, "application/problem+json", "signature_invalid")
     assert not StripeEvent.objects.exists()
 
 
