@@ -192,7 +192,8 @@ class NoticePage(Page):
     list_display = ("written", "kind", "channel", "recipient", "subject", "state", "tries")
     list_filter = (NoticeStatusFilter,)
     fields = readonly_fields = (
-        "key", "kind", "channel", "recipient", "locale", "subject", "words", "state", "tries", "written", "sent", "provider_id", "last_error",
+        "key", "kind", "channel", "recipient", "locale", "subject", "words",
+        "state", "tries", "written", "sent", "provider_id", "last_error",
     )  # fmt: skip
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

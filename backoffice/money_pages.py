@@ -165,4 +165,4 @@ class FeePolicyPage(Page):
         return request.user.has_perm("workflow.add_feepolicy")
 
     def get_readonly_fields(self, request: HttpRequest, obj: FeePolicy | None = None) -> tuple[str, ...]:
-        return self.fields if obj else ()  # type: ignore[return-value]
+        return self.fields if obj else ()

@@ -1,4 +1,4 @@
-"""People, for the owner: find somebody, make a member of staff, change roles, close an account. The rules are in `core/accounts/staff.py`."""
+"""People, for the owner: find somebody, make staff, change roles, close an account. The rules are in `core/accounts/staff.py`."""
 
 from collections.abc import Callable
 from typing import Any

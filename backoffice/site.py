@@ -11,7 +11,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.templatetags.static import static
 from django.urls import reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
@@ -54,8 +53,9 @@ class BackOffice(UnfoldAdminSite):
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if "next" not in request.GET:
             # Unfold's form carries no "next"; without one Django would lead to an address we do not have.
-            request.GET = request.GET.copy()
-            request.GET["next"] = reverse("admin:index")
+            query = request.GET.copy()
+            query["next"] = reverse("admin:index")
+            request.GET = query  # type: ignore[assignment]
         response = super().login(request, extra_context)
         if request.method == "POST" and response.status_code == 302:
             # Nobody is greeted by what was said to them before their last session ended.
@@ -66,7 +66,7 @@ class BackOffice(UnfoldAdminSite):
 # --- Unfold's callbacks ---------------------------------------------------------------------------------------------------
 
 
-def environment(_request: HttpRequest) -> list[str | Promise]:
+def environment(_request: HttpRequest) -> list[Any]:
     """The ribbon in the header; production has none, so that every other is seen at once."""
     names = {"local": [_("Local sandbox"), "info"], "test": [_("Test"), "warning"]}
     return names.get(settings.ENVIRONMENT, [])

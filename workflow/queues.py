@@ -47,5 +47,5 @@ def queues() -> list[Queue]:
             oldest_at=Min("state_since"),
         )
     )
-    found = {row["state"]: Queue(**{**row, "state": State(row["state"])}) for row in rows}
+    found = {row["state"]: Queue(State(row["state"]), row["count"], row["held"], row["asked"], row["oldest_at"]) for row in rows}
     return [found.get(state, Queue(state=State(state))) for state in OPEN_STATES]

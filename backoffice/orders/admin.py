@@ -1,4 +1,4 @@
-"""The addresses of the order pages. There is no form over the order's row: what is typed goes through `entries.py`, moves through `moves.py`."""
+"""The addresses of the order pages. There is no form over the order's row: typing goes through `entries.py`, moving through `moves.py`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Beside the state: holding an order, asking its customer something, looking at the courier. Each is a small dialog over one function of `workflow`."""
+"""Beside the state: holding an order, asking its customer, looking at the courier. Each is a small dialog over one function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,7 +57,8 @@ ASIDES = {
         ),
         Aside(
             "ask", _("Ask the customer"), _("The customer is told at once; the order waits on them until they answer."), "contact_support",
-            _("The customer was asked."), ASKERS, "question", _("Your question, as the customer will read it"), lambda order: not order.question,
+            _("The customer was asked."), ASKERS, "question", _("Your question, as the customer will read it"),
+            lambda order: not order.question,
         ),
         Aside(
             "answer", _("Question settled"), _("The order waits on us again."), "mark_chat_read",

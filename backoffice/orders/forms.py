@@ -37,6 +37,7 @@ class EntryForm(forms.Form):
 
     task: ClassVar[work.Task]
     template: ClassVar[str]
+    data: Any  # a QueryDict when bound
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
 
     def __init__(self, order: Order, data: Any = None) -> None:
@@ -219,7 +220,7 @@ class PackForm(EntryForm):
             choices=[(item.pk, str(item)) for item in live_items(self.order)], coerce=int, required=False
         )
         if self.about:
-            self.initial |= {"parcel": self.about.pk, "weight_g": self.about.weight_g, "volume_cm3": self.about.volume_cm3}
+            self.initial = {"parcel": self.about.pk, "weight_g": self.about.weight_g, "volume_cm3": self.about.volume_cm3}
 
     def ticked(self) -> set[int]:
         """The items shown as lying in this parcel; a new one is offered what lies in none."""

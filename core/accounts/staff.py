@@ -1,4 +1,4 @@
-"""Members of staff: made, given roles, let go. Roles are groups by name (workflow/roles.py makes them); who may do this is asked by the door."""
+"""Members of staff: made, given roles, let go. Roles are groups by name (workflow/roles.py); who may do this is asked by the door."""
 
 from collections.abc import Collection
 

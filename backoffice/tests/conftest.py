@@ -1,0 +1,66 @@
+"""Signed-in staff, and what the pages' forms send."""
+
+import pytest
+from django.test import Client
+
+from workflow.models import Order
+from workflow.process import Role
+from workflow.tests import factories
+
+
+@pytest.fixture(autouse=True)
+def _no_remembered_badges():
+    from django.core.cache import cache
+
+    cache.clear()
+
+
+@pytest.fixture
+def sign_in(db):
+    """A browser of a new member of staff with these roles; its person is `client.user`."""
+
+    def make(*roles: str, csrf: bool = False) -> Client:
+        client = Client(enforce_csrf_checks=csrf)
+        client.user = factories.staff(*roles)
+        client.force_login(client.user)
+        return client
+
+    return make
+
+
+@pytest.fixture
+def owner(sign_in) -> Client:
+    return sign_in(Role.OWNER)
+
+
+def page_url(order: Order) -> str:
+    return f"/admin/workflow/order/{order.pk}/change/"
+
+
+def do_url(order: Order, transition: str) -> str:
+    return f"/admin/workflow/order/{order.pk}/do/{transition}/"
+
+
+def work_url(order: Order, task: str) -> str:
+    return f"/admin/workflow/order/{order.pk}/work/{task}/"
+
+
+def said(response) -> list[str]:
+    """The messages on a page."""
+    return [str(message) for message in response.context["messages"]] if response.context else []
+
+
+def fingerprint(order: Order) -> tuple:
+    """Everything a refused change must leave alone."""
+    fresh = Order.objects.get(pk=order.pk)
+    return (
+        fresh.state,
+        fresh.version,
+        fresh.last_event_number,
+        fresh.delivery_fee_krw,
+        fresh.hold_reason,
+        fresh.question,
+        list(fresh.items.values_list("pk", "status", "price_krw", "name", "screening_note", "shop_order_number", "parcel_id")),
+        list(fresh.parcels.values_list("pk", "weight_g", "tracking_number")),
+        list(fresh.invoices.values_list("pk", "status")),
+    )

@@ -1,0 +1,144 @@
+"""The lists: found by what people hold in their hand, filtered, paged by key, and always the same number of queries."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
+
+from backoffice.tests.conftest import page_url
+from core.outbox.models import Effect
+from workflow import transitions
+from workflow.lookup import normalise_number
+from workflow.models import Order, Refund, StaffTask
+from workflow.process import Role, State
+from workflow.tests.factories import FEDEX_NUMBER, by, new_order, order_at, reload
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/workflow/order/"
+
+
+def found(client, **query) -> list[str]:
+    return [order.number for order in client.get(LIST, query).context["cl"].result_list]
+
+
+def test_search_finds_by_number_email_tracking_and_shop_number_exactly(owner):
+    other, order = new_order(), order_at(State.SHIPPED)
+    shop_number = order.items.first().shop_order_number
+    for said in (
+        order.number,
+        order.number.lower(),
+        order.number.removeprefix("BD-").replace("-", " ").replace("1", "l").replace("0", "O"),
+        order.customer.email.upper(),
+        f" {FEDEX_NUMBER[:4]} {FEDEX_NUMBER[4:]} ",
+        shop_number,
+    ):
+        assert found(owner, q=said) == [order.number], said
+    for said in (order.number[:-1], order.number[3:8], "%", "_", "' OR 1=1--", "nobody@example.com", "smartstore"):
+        assert found(owner, q=said) == [], said
+    assert found(owner) == [order.number, other.number]
+
+
+def test_numbers_are_read_as_people_write_them():
+    assert normalise_number(" bd 1o2il-abcde ") == "BD-10211-ABCDE"
+    assert normalise_number("BD-123") == ""
+
+
+def test_filters(owner):
+    to_screen, unpaid, shipped, closed = (
+        order_at(state) for state in (State.QUOTE_REQUESTED, State.AWAITING_ITEM_PAYMENT, State.SHIPPED, State.REJECTED)
+    )
+    asked, held = new_order(), new_order()
+    transitions.ask_customer(asked.pk, question="Which size?", by=by(Role.BUYER))
+    transitions.hold(held.pk, reason="check", by=by(Role.SUPPORT))
+    assert found(owner, waiting="staff") == [held.number, to_screen.number]
+    assert found(owner, waiting="customer") == [asked.number, unpaid.number]
+    assert found(owner, waiting="courier") == [shipped.number]
+    assert found(owner, waiting="nobody") == [closed.number]
+    assert found(owner, hold="yes") == [held.number]
+    assert found(owner, state="shipped") == [shipped.number]
+    assert len(found(owner, state="nonsense")) == 6
+
+
+def test_the_filter_says_of_each_order_what_the_order_says(owner):
+    orders = {order_at(state).pk for state in State}
+    transitions.ask_customer(min(orders), question="?", by=by(Role.BUYER))
+    for waits in ("staff", "customer", "courier", "nobody"):
+        expected = {order.number for order in Order.objects.all() if order.waiting_on == waits}
+        assert set(found(owner, waiting=waits)) == expected
+
+
+def test_pages_go_by_key_and_lose_nothing(owner, monkeypatch):
+    from backoffice.orders.admin import OrderAdmin
+
+    monkeypatch.setattr(OrderAdmin, "list_per_page", 2)
+    numbers = [new_order(items=1).number for _ in range(5)][::-1]
+    pages, url, seen = [], LIST, []
+    while url:
+        changelist = owner.get(LIST + url if url.startswith("?") else url).context["cl"]
+        pages.append(changelist)
+        seen += [order.number for order in changelist.result_list]
+        url = changelist.older_url
+    assert seen == numbers
+    back = owner.get(LIST + pages[-1].newer_url).context["cl"]
+    assert [order.number for order in back.result_list] == numbers[2:4]
+    assert [order.number for order in owner.get(LIST + back.newer_url).context["cl"].result_list] == numbers[:2]
+
+
+@pytest.mark.parametrize("query", [{}, {"state": "quote_requested"}, {"waiting": "staff"}, {"q": "customer"}])
+def test_the_list_costs_the_same_whatever_it_shows(owner, query):
+    new_order(items=1)
+    few = _queries(owner, LIST, query)
+    for _ in range(6):
+        order_at(State.SHIPPED)
+        new_order(items=5)
+    many = _queries(owner, LIST, query)
+    assert len(many) == len(few) <= 12
+    assert not [sql for sql in many if "COUNT(" in sql and "workflow_order" in sql]
+
+
+def test_the_order_page_costs_the_same_whatever_it_holds(owner):
+    small, large = order_at(State.AWAITING_DELIVERY_PAYMENT, items=1), order_at(State.AWAITING_DELIVERY_PAYMENT, items=12)
+    for number in range(8):
+        StaffTask.objects.create(key=str(number), kind="k", order=large, text="t")
+        Refund.objects.create(order=large, amount_usd_cents=1, reason="r", key=str(number))
+        Effect.objects.create(subject=large.subject, name="n", batch="b", quarantined_at=now())
+        transitions.hold(large.pk, reason="a", by=by(Role.SUPPORT))
+        transitions.release(large.pk, by=by(Role.SUPPORT))
+    assert len(_queries(owner, page_url(small))) == len(_queries(owner, page_url(large))) <= 24
+
+
+def _queries(client, url, query=None) -> list[str]:
+    client.get(url, query or {})  # what is cached is cached
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(url, query or {}).status_code == 200
+    return [query["sql"] for query in queries]
+
+
+# --- Home -----------------------------------------------------------------------------------------------------------------
+
+
+def test_home_counts_what_waits_for_whom(sign_in):
+    older, _newer = new_order(), new_order()
+    Order.objects.filter(pk=older.pk).update(state_since=now() - timedelta(days=3))
+    order_at(State.DELIVERY_PAID)
+    home = sign_in(Role.BUYER).get("/admin/").context["home"]
+    assert [(card.queue.state, card.queue.count) for card in home["mine"] if card.queue.count] == [(State.QUOTE_REQUESTED, 2)]
+    assert home["mine"][0].queue.oldest_at == reload(older).state_since
+    assert [(card.queue.state, card.queue.count) for card in home["others"] if card.queue.count] == [(State.DELIVERY_PAID, 1)]
+
+
+def test_every_card_of_the_home_page_leads_to_its_list(owner):
+    order = order_at(State.ITEMS_PAID)
+    home = owner.get("/admin/").context["home"]
+    card = next(card for card in home["mine"] if card.queue.state == State.ITEMS_PAID)
+    assert [row.number for row in owner.get(card.url).context["cl"].result_list] == [order.number]
+
+
+def test_home_costs_the_same_however_much_waits(owner):
+    few = len(_queries(owner, "/admin/"))
+    for _ in range(5):
+        new_order()
+        StaffTask.objects.create(key=str(_), kind="k", order=new_order(), text="t")
+    assert len(_queries(owner, "/admin/")) <= few + 1  # the tasks' orders, once there are any
