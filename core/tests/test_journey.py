@@ -2,6 +2,7 @@
 run, and fails, naming what is wrong, when the worker is stopped, a webhook's signature is wrong or a button is missing.
 """
 
+import ast
 import json
 import os
 import re
@@ -20,15 +21,17 @@ from django.conf import settings
 from core.management.journey import proofs
 from core.management.journey.inbox import EXPECTED, Inbox
 from core.management.journey.steps import Failed, Patience
+from core.management.journey.walk import Journey
 from core.management.journey.web import Json
 from core.management.running import answers
-from core.tests.ground.conftest import MANAGE, Ground, database_of_its_own, free_port
+from core.tests.ground.conftest import MANAGE, ROOT, Ground, database_of_its_own, free_port
 from core.tests.ground.waiting import wait_for
 
 pytestmark = [pytest.mark.timeout(240), *([pytest.mark.mysql] if settings.MYSQL else [])]
 once = pytest.mark.skipif(settings.MYSQL, reason="how the journey fails does not depend on the database; seen on SQLite")
 
 BUTTON = "confirm_item_prices"
+SAMPLE = ROOT / "fixtures" / "sample-request.json"
 PERMISSION = f"""
 from django.contrib.auth.models import Group, Permission
 permissions = Group.objects.get(name="buyer").permissions
@@ -158,6 +161,23 @@ def test_a_missing_button_fails_it_by_name(system: System) -> None:
 
 
 @once
+def test_a_locked_button_is_no_button_and_its_reason_is_told(system: System) -> None:
+    base, sandbox = (f"http://127.0.0.1:{port}" for port in (system.port, system.sandbox_port))
+    journey = Journey(base, sandbox_url=sandbox, sample=json.loads(SAMPLE.read_text()), patience_s=20, say=print)
+    try:
+        journey.order()
+        journey.begin_work(journey.buyer)
+        with pytest.raises(Failed) as failed:
+            journey.buyer.press("approve_quote")
+    finally:
+        journey.customer.close_stream()
+    assert str(failed.value) == (
+        "the button “approve_quote” is locked on the buyer's order page: "
+        "Every item must be screened first: approved, or rejected with a reason."
+    )
+
+
+@once
 def test_a_wrong_signature_leaves_the_order_unpaid(system: System) -> None:
     with stopped(system.sandbox):
         system.sandbox = system.start_sandbox(STRIPE_WEBHOOK_SECRET="whsec_of_somebody_else")
@@ -197,6 +217,16 @@ def test_a_notice_that_comes_twice_is_seen(system: System, walked: dict[str, Any
         server.send_message(again)
     with pytest.raises(Failed, match=re.escape(f"11 instead of 10 by email to {email}")):
         inbox().check_once_each(list(EXPECTED))
+
+
+def test_it_knows_the_product_only_from_outside() -> None:
+    """Nothing but the standard library and its own files: what it sees is what people see."""
+    for path in (ROOT / "core" / "management" / "journey").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                assert name.split(".")[0] in sys.stdlib_module_names or name.startswith("core.management.journey"), f"{path.name}: {name}"
 
 
 @once
