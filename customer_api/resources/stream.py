@@ -17,7 +17,7 @@ DOCUMENT = {
             "description": "Everything missed since, up to 24 hours, comes first; also as the parameter `last_event_id`.",
         }
     ],
-    "responses": {"200": {"description": "The stream.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    "responses": {200: {"description": "The stream.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}},
 }
 
 

@@ -128,6 +128,17 @@ def test_the_document_that_is_checked_in_is_this_one():
     call_command("openapi", check=True)
 
 
+def test_the_document_names_nothing_twice(client):
+    """Readers in the browser refuse a key that comes twice; Python's silently takes the last."""
+
+    def once(pairs):
+        names = [name for name, _value in pairs]
+        assert len(names) == len(set(names)), names
+        return dict(pairs)
+
+    json.loads(client.get("/api/v1/openapi.json").content, object_pairs_hook=once)
+
+
 # --- Fuzzing: bodies that nearly fit ----------------------------------------------------------------------------------------
 
 LETTERS = st.text(st.characters(codec=None) | st.sampled_from("\x00\n\u202e\ud800'\"<%_\\"), max_size=30)
