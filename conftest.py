@@ -33,10 +33,11 @@ def _append_only_off_for_flush(request):
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item):
+def pytest_runtest_teardown(item, nextitem):
     """After the flush, what migrations had put into the tables is there again, and the triggers are on."""
     yield
-    if _is_transactional(item):
+    # With the session's last test its database is gone too.
+    if nextitem is not None and _is_transactional(item):
         with item.config.stash[blocking_manager_key].unblock():
             append_only.install(connection)
             _first_rows()
