@@ -81,7 +81,7 @@ class PeoplePage(Page):
         person = self.get_queryset(request).filter(pk=object_id).first() if object_id.isdigit() else None
         if person is None:
             raise Http404
-        held = {group.name for group in person.groups.all()} & set(Role.values)
+        held = [group.name for group in person.groups.all() if group.name in Role.values]
         form = StaffForm(request.POST if request.method == "POST" else None, initial={"is_active": person.is_active, "roles": held})
 
         def change(said: dict[str, Any]) -> None:

@@ -14,10 +14,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.text import format_lazy
 from django.utils.timezone import get_current_timezone_name
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from backoffice.access import acting
 from backoffice.numbers import DollarsField, WholeField
@@ -30,11 +29,11 @@ from workflow.models import LedgerEntry, Order
 from workflow.process import TRANSITIONS, WAITS_ON, Effect, State, Write, roles_of
 from workflow.transitions import Move, ask, moves
 
-FACT_LABELS = {"reason": _lazy("Reason"), "proof": _lazy("Proof"), "delivered_at": _lazy("Delivered at")}
+FACT_LABELS = {"reason": _("Reason"), "proof": _("Proof"), "delivered_at": _("Delivered at")}
 FACT_HINTS = {
-    "reason": _lazy("The customer reads it."),
-    "proof": _lazy("What you saw that proves it: a bank statement's line, a courier's confirmation."),
-    "delivered_at": format_lazy(_lazy("Time in Seoul ({zone})."), zone=get_current_timezone_name()),
+    "reason": _("The customer reads it."),
+    "proof": _("What you saw that proves it: a bank statement's line, a courier's confirmation."),
+    "delivered_at": format_lazy(_("Time in Seoul ({zone})."), zone=get_current_timezone_name()),
 }
 
 
@@ -54,12 +53,12 @@ class MoveForm(forms.Form):
                 self.fields[name] = _field(name, kind)
         if spec.name == "cancel" and was_bought(order):
             self.fields["our_fault"] = forms.BooleanField(
-                required=False, label=_lazy("It is our fault"), help_text=_lazy("Then everything goes back, our fees too.")
+                required=False, label=_("It is our fault"), help_text=_("Then everything goes back, our fees too.")
             )
             self.fields["items_refund_usd"] = DollarsField(
                 required=False,
-                label=_lazy("What the shops give back, in dollars"),
-                help_text=_lazy("Of the items; delivery is reckoned by itself."),
+                label=_("What the shops give back, in dollars"),
+                help_text=_("Of the items; delivery is reckoned by itself."),
             )
 
     def facts(self) -> dict[str, Any]:
@@ -133,13 +132,13 @@ def _press(request: HttpRequest, order: Order, spec: Spec, *, frame: Mapping[str
 def what_is_next(spec: Spec, order: Order) -> str:
     """What the message after a move says: where the order is now and whose move it is; or that Stripe is asked first."""
     if order.state != spec.target:
-        return _("“%(move)s” is asked for: the checkout session is being closed at Stripe, the order moves as soon as it is.") % {
+        return gettext("“%(move)s” is asked for: the checkout session is being closed at Stripe, the order moves as soon as it is.") % {
             "move": spec.label
         }
     words = {"move": spec.label, "state": State(order.state).label, "whose": WAITS_WORDS[order.waiting_on]}
     if order.is_closed:
-        return _("“%(move)s” is done. The order is now “%(state)s”.") % words
-    return _("“%(move)s” is done. The order is now “%(state)s”; next: %(whose)s.") % words
+        return gettext("“%(move)s” is done. The order is now “%(state)s”.") % words
+    return gettext("“%(move)s” is done. The order is now “%(state)s”; next: %(whose)s.") % words
 
 
 def _show(

@@ -123,6 +123,7 @@ def test_a_person_who_cannot_be_made_comes_back_with_the_reason(owner, changed, 
 def test_roles_are_changed_and_accounts_closed(owner):
     person = staff(Role.BUYER)
     url = f"/admin/accounts/user/{person.pk}/change/"
+    assert owner.get(url).context["form"]["roles"].value() == ["buyer"]
     owner.post(url, {"is_active": "on", "roles": ["finance"]})
     person = User.objects.get(pk=person.pk)
     assert ([group.name for group in person.groups.all()], person.is_staff) == (["finance"], True)
