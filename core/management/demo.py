@@ -127,7 +127,9 @@ class Walk:
 
     def buy(self, order: Order) -> None:
         purchases = {
-            item.pk: {"shop_order_number": f"2026112{item.pk:07d}", "paid_price_krw": item.line_krw} for item in order.items.all() if item.is_live
+            item.pk: {"shop_order_number": f"2026112{item.pk:07d}", "paid_price_krw": item.line_krw}
+            for item in order.items.all()
+            if item.is_live
         }
         work.buy_items(order.pk, purchases=purchases, by=_staff(Role.BUYER))
         perform(order.pk, Order.mark_items_purchased, by=_staff(Role.BUYER))
