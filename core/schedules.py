@@ -18,24 +18,15 @@ HOURLY = 60
 
 @dataclass(frozen=True)
 class Job:
-    """Runs `func` every so many minutes, or by a cron line in the time zone of the settings; `cluster` None is the ordinary one."""
+    """Runs `func` every so many minutes; `cluster` None is the ordinary one."""
 
     name: str
     func: str
-    minutes: int | None = None
-    cron: str | None = None
+    minutes: int
     cluster: str | None = None
 
     def columns(self) -> dict[str, Any]:
-        kind = Schedule.CRON if self.cron else Schedule.MINUTES
-        return {
-            "func": self.func,
-            "schedule_type": kind,
-            "minutes": self.minutes,
-            "cron": self.cron,
-            "cluster": self.cluster,
-            "repeats": -1,
-        }
+        return {"func": self.func, "cluster": self.cluster, "schedule_type": Schedule.MINUTES, "minutes": self.minutes, "repeats": -1}
 
 
 JOBS = (

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.tests.ground.conftest import MANAGE, Ground, database_of_its_own, free_port
-from core.tests.ground.processes import alive, family
+from core.tests.ground.processes import alive, family, read
 from core.tests.ground.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(240)
@@ -79,8 +79,9 @@ def test_killed_outright_it_leaves_nothing_behind(empty: Ground) -> None:
 
 def test_when_a_part_ends_by_itself_all_of_it_ends_and_says_so(empty: Ground) -> None:
     process = start(empty)
+    wait_for(lambda: len(family(process.pid)) > 14)
     everything = family(process.pid)
-    [web] = [pid for pid in everything if b"\0web\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    [web] = [pid for pid in everything if b"\0web\0" in read(pid, "cmdline")]
     os.kill(web, signal.SIGKILL)
     assert process.wait(15) == 1
     assert "web ended by itself" in empty.logs()
