@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from backoffice.access import PEOPLE_SEEN_BY, holds
 from backoffice.pages import ChoiceFilter, Page, moment
@@ -118,7 +119,7 @@ class PeoplePage(Page):
     @admin.display(description=_("active"))
     def active(self, user: User) -> SafeString:
         return format_html(
-            '<span class="bo-pill bo-pill--{}">{}</span>', *(("good", _("active")) if user.is_active else ("nobody", _("closed")))
+            '<span class="bo-pill bo-pill--{}">{}</span>', *(("good", _("active")) if user.is_active else ("nobody", pgettext_lazy("account", "closed")))
         )
 
     @admin.display(description=_("joined"))

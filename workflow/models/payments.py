@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import Case, GeneratedField, Value, When
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from core.fields import ExactCharField
 
@@ -51,13 +52,13 @@ class FeePolicy(models.Model):
 
 
 class InvoiceKind(models.TextChoices):
-    ITEMS = "items", _("Items")
+    ITEMS = "items", pgettext_lazy("invoice", "Items")
     DELIVERY = "delivery", _("Delivery")
     ADJUSTMENT = "adjustment", _("Adjustment")
 
 
 class InvoiceStatus(models.TextChoices):
-    OPEN = "open", _("open")
+    OPEN = "open", pgettext_lazy("invoice", "open")
     PAID = "paid", _("paid")
     VOID = "void", _("void")
     EXPIRED = "expired", _("expired")
@@ -65,7 +66,7 @@ class InvoiceStatus(models.TextChoices):
 
 class AttemptStatus(models.TextChoices):
     CREATED = "created", _("being opened")
-    OPEN = "open", _("open")
+    OPEN = "open", pgettext_lazy("session", "open")
     CLOSING = "closing", _("being closed")
     CLOSED = "closed", _("closed")
     PAID = "paid", _("paid")
