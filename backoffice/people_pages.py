@@ -118,9 +118,8 @@ class PeoplePage(Page):
 
     @admin.display(description=_("active"))
     def active(self, user: User) -> SafeString:
-        return format_html(
-            '<span class="bo-pill bo-pill--{}">{}</span>', *(("good", _("active")) if user.is_active else ("nobody", pgettext_lazy("account", "closed")))
-        )
+        tone, words = ("good", _("active")) if user.is_active else ("nobody", pgettext_lazy("account", "closed"))
+        return format_html('<span class="bo-pill bo-pill--{}">{}</span>', tone, words)
 
     @admin.display(description=_("joined"))
     def joined(self, user: User) -> Any:
