@@ -7,10 +7,9 @@ import logging
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import Q
 from django.utils.timezone import localdate, now
 
-from integrations import exchange_rate
+from integrations import exchange_rate, stripe
 from integrations.base import ProviderError
 from workflow import checkout, notices, pricing, refunds, settlement, stuck, tracking
 from workflow.models import Attempt, AttemptStatus, Order, Refund, RefundStatus, StripeEvent
@@ -20,6 +19,8 @@ from workflow.transitions import By, TransitionRefused, ask, perform
 log = logging.getLogger(__name__)
 
 BATCH = 200
+#: no session at Stripe is payable for longer than this
+SESSION_WINDOW = timedelta(hours=25)
 
 
 def settle_inbox() -> int:
@@ -58,31 +59,25 @@ def refresh_exchange_rate() -> None:
 
 
 def reconcile_attempts() -> int:
-    """Look again at what may have been missed: attempts that should have ended, closings that got stuck, refunds on their way."""
+    """Compare open attempts with Stripe's own list and settle what a lost webhook left behind; take up closings and refunds that got
+    stuck. One call lists a hundred sessions, so this costs the same whether webhooks come or not."""
     late = now() - timedelta(minutes=2)
-    ended = Attempt.objects.filter(status=AttemptStatus.OPEN, session_id__isnull=False).filter(
-        Q(expires_at__lt=late) | Q(processing=True) | Q(created_at__lt=now() - timedelta(minutes=15))
-    )
-    tried = _each(ended.values_list("session_id", flat=True)[:BATCH], settlement.settle_session)
-    stuck = Attempt.objects.filter(status=AttemptStatus.CLOSING, closing_since__lt=late)
-    tried += _each(stuck.values_list("pk", flat=True)[:BATCH], checkout.close_attempt)
+    waiting = Attempt.objects.filter(status=AttemptStatus.OPEN, session_id__isnull=False)
+    known = set(waiting.filter(created_at__gt=now() - SESSION_WINDOW).values_list("session_id", flat=True))
+    tried = _each(_ended_at_stripe(known), settlement.settle)
+    older = waiting.filter(created_at__lte=now() - SESSION_WINDOW).order_by("created_at")
+    tried += _each(older.values_list("session_id", flat=True)[:BATCH], settlement.settle_session)
+    stuck_closing = Attempt.objects.filter(status=AttemptStatus.CLOSING, closing_since__lt=late).order_by("closing_since")
+    tried += _each(stuck_closing.values_list("pk", flat=True)[:BATCH], checkout.close_attempt)
     sent = Refund.objects.filter(status=RefundStatus.SENT, stripe_id__isnull=False)
-
     return tried + _each(sent.values_list("stripe_id", flat=True)[:BATCH], refunds.settle_refund)
 
 
-def _each(things, act) -> int:
-    """Act on each; one that fails is logged and does not stop the others."""
-    count = 0
-    for thing in list(things):
-        count += 1
-        try:
-            act(thing)
-        except TransitionRefused as refused:
-            log.info("%s: refused (%s)", thing, refused.code)
-        except ProviderError as error:
-            log.warning("%s: %s", thing, error)
-    return count
+def _ended_at_stripe(known: set[str]) -> list[stripe.CheckoutSession]:
+    if not known:
+        return []
+    listed = stripe.iter_checkout_sessions(created_after=now() - SESSION_WINDOW - timedelta(minutes=10))
+    return [session for session in listed if session.id in known and session.status != "open"]
 
 
 def show_what_is_stuck() -> int:

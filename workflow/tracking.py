@@ -29,7 +29,8 @@ QUIET_AFTER, STALE_AFTER, SILENT_AFTER = timedelta(days=2), timedelta(days=7), t
 OLDEST_SCAN, NEWEST_SCAN = timedelta(days=400), timedelta(hours=30)
 #: how long a claimed parcel is left alone by other pollers
 CLAIM = timedelta(minutes=5)
-ROUND_LIMIT = 3000
+#: what one round may take on, so that it ends within a job's time also when a courier is asked one by one
+ROUND_LIMIT = 300
 
 
 def poll_due() -> int:
