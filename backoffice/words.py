@@ -123,6 +123,27 @@ SCAN_WORDS = {
 }
 SCAN_TONES = {"delivered": "good", "exception": "bad", "attempt_failed": "bad", "returned": "bad", "returning": "bad", "customs": "staff"}
 
+#: words of Unfold's own templates, which come without Korean; named here so that our catalog finds them
+OF_UNFOLD = (
+    _("Filters"),
+    _("Apply Filters"),
+    _("Reset filters"),
+    _("Clear all filters"),
+    _("No results found"),
+    _("Type to search"),
+    _("Light"),
+    _("Dark"),
+    _("System"),
+    _("Select action"),
+    _("Select record"),
+    _("Welcome back to"),
+    _("Return to site"),
+    _("Log in"),
+    _("Change password"),
+    _("Log out"),
+    _("This page yielded into no results. Create a new item or reset your filters."),
+)
+
 
 def happened(name: str) -> Any:
     """What the event `name` was, in words."""

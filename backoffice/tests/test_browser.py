@@ -1,0 +1,142 @@
+"""The pages in a real browser over a real web process: live parts, typed values, totals while typing, dialogs."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from core.tests.ground.conftest import Ground, Web, database_of_its_own
+
+CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH")]
+
+PASSWORD = "a-long-enough-one"
+SETUP = f"""
+import json
+from workflow.process import State
+from workflow.tests import factories
+owner, colleague = factories.staff("owner"), factories.staff("support")
+owner.set_password("{PASSWORD}"); owner.save()
+factories.rate("1391.2500")
+orders = [factories.order_at(State.QUOTE_APPROVED).pk for _ in range(2)]
+print(json.dumps({{"email": owner.email, "colleague": colleague.pk, "orders": orders}}))
+"""
+HOLD = """
+from core.accounts.models import User
+from workflow import transitions
+transitions.hold({order}, reason="a colleague was here", by=transitions.By.staff(User.objects.get(pk={colleague})))
+"""
+BILLED = "from workflow.models import Invoice; print(Invoice.objects.get(order_id={order}).amount_usd_cents)"
+
+
+class Shop:
+    """A running web process with a few orders, and a colleague who works on them from elsewhere."""
+
+    def __init__(self, ground: Ground, web: Web) -> None:
+        self.ground, self.web = ground, web
+        self.made = json.loads(self.run(SETUP))
+
+    def run(self, code: str) -> str:
+        return (self.ground.manage("shell", "-v0", "-c", code).strip().splitlines() or [""])[-1]
+
+    def hold(self, order: int) -> None:
+        self.run(HOLD.format(order=order, colleague=self.made["colleague"]))
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    directory = tmp_path_factory.mktemp("browser")
+    with database_of_its_own(directory) as database_url:
+        ground = Ground(directory, database_url)
+        try:
+            ground.manage("migrate", "--noinput", "-v0")
+            yield Shop(ground, ground.web())
+        finally:
+            ground.close()
+
+
+@pytest.fixture(scope="module")
+def page(shop: Shop) -> Iterator[Any]:
+    """A browser in which the owner has signed in; errors of the page's own scripts fail the test that made them."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        page = browser.new_page(base_url=shop.web.url, locale="en-US")
+        page.goto("/admin/")
+        page.fill("input[name=username]", shop.made["email"])
+        page.fill("input[name=password]", PASSWORD)
+        page.click("button[type=submit]")
+        page.wait_for_url("**/admin/")
+        yield page
+        browser.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_script_fails(page: Any) -> Iterator[None]:
+    errors: list[str] = []
+    note = lambda error: errors.append(str(error))  # noqa: E731
+    page.on("pageerror", note)
+    yield
+    page.remove_listener("pageerror", note)
+    assert errors == []
+
+
+def test_a_colleagues_change_appears_and_what_was_typed_stays(shop: Shop, page: Any) -> None:
+    # given a price typed and not yet saved
+    order = shop.made["orders"][0]
+    page.goto(f"/admin/workflow/order/{order}/change/")
+    page.locator("[name^=price_krw]").first.fill("4711")
+    # when a colleague holds the order
+    shop.hold(order)
+    # then the page says so by itself, and the typed value is still there
+    page.wait_for_selector("#order-next >> text=a colleague was here")
+    assert page.locator("[name^=price_krw]").first.input_value() == "4711"
+    assert page.locator("#changed").is_visible()
+    # and saving on top of the unseen change is refused with everything kept
+    page.click("text=Save prices")
+    page.wait_for_selector("text=Somebody changed this order meanwhile")
+    assert page.locator("[name^=price_krw]").first.input_value() == "4711"
+    assert page.locator(".bo-meanwhile >> text=Put on hold").is_visible()
+
+
+def test_the_home_page_follows_without_reload(shop: Shop, page: Any) -> None:
+    page.goto("/admin/")
+    page.evaluate("window.stillTheSamePage = true")
+    card = page.locator("[data-queue=quote_approved]")
+    assert "on hold" in card.inner_text()
+    shop.run("from workflow.tests import factories; factories.new_order()")
+    page.wait_for_selector("[data-queue=quote_requested] .bo-queue__count:text-is('1')")
+    assert page.evaluate("window.stillTheSamePage")
+
+
+def test_the_total_while_typing_is_what_the_customer_is_billed(shop: Shop, page: Any) -> None:
+    # given two items (one of them twice) at an odd rate, priced in odd won
+    order = shop.made["orders"][1]
+    page.goto(f"/admin/workflow/order/{order}/change/")
+    for field, typed in zip(page.locator("[name^=price_krw]").all(), ["12,345", "₩6,789"], strict=True):
+        field.fill(typed)
+    shown = page.locator("[data-total-usd]").inner_text()
+    # when they are saved and confirmed in the dialog
+    page.click("text=Save prices")
+    page.wait_for_selector("text=Prices: saved.")
+    page.click("a[data-move=confirm_item_prices]")
+    page.locator("dialog button.bo-button--primary").click()
+    page.wait_for_selector("text=“Confirm item prices” is done.")
+    # then the bill is what was shown: 12,345 and 2 x 6,789 won at 1,391.25, each rounded, and 4 % of the sum
+    assert shown == "$19.38"
+    assert shop.run(BILLED.format(order=order)) == "1938"
+
+
+def test_a_dialog_closes_without_a_trace(shop: Shop, page: Any) -> None:
+    order = shop.made["orders"][0]
+    page.goto(f"/admin/workflow/order/{order}/change/")
+    page.click("a[data-move=cancel]")
+    page.wait_for_selector("dialog.bo-modal")
+    page.click("dialog [data-close]")
+    page.wait_for_selector("dialog.bo-modal", state="detached")
+    assert page.url.endswith(f"/admin/workflow/order/{order}/change/")
