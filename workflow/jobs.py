@@ -4,7 +4,9 @@ Each is safe to run at any time, any number of times, in any number of workers.
 """
 
 import logging
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.utils.timezone import localdate, now
@@ -82,3 +84,17 @@ def _ended_at_stripe(known: set[str]) -> list[stripe.CheckoutSession]:
 
 def show_what_is_stuck() -> int:
     return stuck.show()
+
+
+def _each(things: Iterable[Any], act: Callable[[Any], object]) -> int:
+    """Act on each; one that fails is logged and does not stop the others. The number tried."""
+    count = 0
+    for thing in list(things):
+        count += 1
+        try:
+            act(thing)
+        except TransitionRefused as refused:
+            log.info("%s: refused (%s)", thing, refused.code)
+        except ProviderError as error:
+            log.warning("%s: %s", thing, error)
+    return count
