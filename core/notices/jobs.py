@@ -152,7 +152,7 @@ def _record_sent(notice: Notice, *, provider_id: str) -> str:
 
 
 def _record_failure(notice: Notice, error: Exception) -> str:
-    words = str(error) if isinstance(error, ProviderError) else f"{type(error).__name__} in our own code"
+    words = f"{type(error).__name__}: {error}" if isinstance(error, ProviderError) else f"{type(error).__name__} in our own code"
     log.warning("notice %s (%s, %s) not sent at try %s: %s", notice.pk, notice.kind, notice.channel, notice.attempts, words)
     if not isinstance(error, ProviderError):
         log.error("notice %s", notice.pk, exc_info=error)

@@ -12,6 +12,7 @@ from django_q.models import OrmQ
 
 from core import health
 from core.models import Heartbeat
+from core.outbox.models import Effect
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +48,19 @@ def test_degraded_without_a_heart_and_with_old_jobs(client: Client) -> None:
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["degraded"]) == (200, ["worker", "queue"])
     assert answer.json()["detail"]["queue"] == "1 jobs have waited longer than 5 minutes"
+
+
+def test_degraded_while_a_provider_refuses_our_key(client: Client) -> None:
+    beat(seconds=5)
+    error = "Traceback …\nintegrations.base.AuthRefused: stripe: Invalid API Key provided"
+    Effect.objects.create(subject="order:1", name="open_checkout", batch="b", last_error=error)
+
+    answer = client.get("/readyz")
+
+    assert (answer.status_code, answer.json()["degraded"]) == (200, ["providers"])
+    assert answer.json()["detail"]["providers"] == "refused our key: stripe"
+    Effect.objects.update(done_at=timezone.now())
+    assert client.get("/readyz").json()["degraded"] == []
 
 
 def test_unavailable_with_a_migration_to_apply_and_ready_once_it_is(client: Client) -> None:
