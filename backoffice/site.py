@@ -76,6 +76,10 @@ def stylesheet(_request: HttpRequest) -> str:
     return static("backoffice/backoffice.css")
 
 
+def order_stylesheet(_request: HttpRequest) -> str:
+    return static("backoffice/order.css")
+
+
 def script(_request: HttpRequest) -> str:
     return static("backoffice/backoffice.js")
 

@@ -326,7 +326,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
     "ENVIRONMENT": "backoffice.site.environment",
-    "STYLES": ["backoffice.site.stylesheet"],
+    "STYLES": ["backoffice.site.stylesheet", "backoffice.site.order_stylesheet"],
     "SCRIPTS": ["backoffice.site.script", "backoffice.site.live_script", "backoffice.site.totals_script"],
     "SIDEBAR": {"navigation": "backoffice.site.navigation"},
     "BORDER_RADIUS": "8px",

@@ -17,8 +17,9 @@ from django.utils.translation import gettext as _
 from backoffice.access import acting
 from backoffice.orders import page
 from backoffice.orders.beside import ASIDES
-from backoffice.orders.forms import FORMS, EntryForm
+from backoffice.orders.forms import EntryForm
 from backoffice.orders.next_move import entry
+from backoffice.orders.parcel_forms import FORMS
 from backoffice.words import TASK_TITLES
 from core.errors import BidangilError
 from workflow import work

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from backoffice.orders import pricing_hints
-from backoffice.orders.forms import FORMS, EntryForm, PackForm
+from backoffice.orders.forms import EntryForm
+from backoffice.orders.parcel_forms import FORMS, PackForm
 from backoffice.words import TASK_TITLES, TURNS, WAITS_WORDS, Turn
 from workflow import work
 from workflow.fsm import Spec
