@@ -5,8 +5,9 @@ Small bodies stay in memory, larger ones go to a temporary file. Limits: how lar
 
 import asyncio
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from django.conf import settings
 
@@ -15,8 +16,14 @@ from core.web.problems import Problem, Receive, Scope, header
 IN_MEMORY_BYTES = 256 * 1024
 PIECE_S = 10.0
 WHOLE_S = 120.0
+#: what is read and thrown away of a body that is refused: most clients look at the answer only when they have said everything
+LET_FINISH_BYTES, LET_FINISH_S = 32 * 1024 * 1024, 3.0
 
 CLOSE = [(b"connection", b"close")]
+
+
+class TooLarge(Exception):
+    pass
 
 
 class ClientGone(Exception):
@@ -40,11 +47,14 @@ def largest_body(scope: Scope) -> int:
 async def read_body(scope: Scope, receive: Receive) -> Body:
     limit = largest_body(scope)
     if int(header(scope, b"content-length") or 0) > limit:
-        raise Problem(413, "body_too_large", headers=CLOSE)
+        await _refuse(scope, receive)
     file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - closed by whoever was handed it
     try:
         async with asyncio.timeout(WHOLE_S):
             length = await _collect(receive, file, limit)
+    except TooLarge:
+        file.close()
+        await _refuse(scope, receive)
     except TimeoutError:
         file.close()
         raise Problem(408, "request_timeout", headers=CLOSE) from None
@@ -58,6 +68,25 @@ async def read_body(scope: Scope, receive: Receive) -> Body:
     return Body(file, length)
 
 
+async def _refuse(scope: Scope, receive: Receive) -> NoReturn:
+    """413, once the client has had its say: closing in the middle would reset the connection before the answer is read."""
+    if not header(scope, b"expect"):  # who asks first is told at once
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LET_FINISH_S):
+                await _discard(receive)
+    raise Problem(413, "body_too_large", headers=CLOSE)
+
+
+async def _discard(receive: Receive) -> None:
+    read, more = 0, True
+    while more and read < LET_FINISH_BYTES:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        read += len(message.get("body", b""))
+        more = message.get("more_body", False)
+
+
 async def _collect(receive: Receive, file: IO[Any], limit: int) -> int:
     length, more = 0, True
     while more:
@@ -68,7 +97,7 @@ async def _collect(receive: Receive, file: IO[Any], limit: int) -> int:
         piece = message.get("body", b"")
         length += len(piece)
         if length > limit:
-            raise Problem(413, "body_too_large", headers=CLOSE)
+            raise TooLarge
         file.write(piece)
         more = message.get("more_body", False)
     return length

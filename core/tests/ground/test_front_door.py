@@ -1,5 +1,6 @@
 """The front door with a real server: slow, half-sent, endless and broken requests hold nobody else up, and each gets its answer."""
 
+import http.client
 import json
 import socket
 import time
@@ -89,6 +90,15 @@ def test_what_is_too_large_is_a_413_before_all_of_it_was_sent(web: Web, declared
         endless = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
         answer = send(web, opening + b"Transfer-Encoding: chunked\r\n\r\n", *[endless] * 40)
     assert problem_of(answer) == (413, "body_too_large")
+
+
+def test_an_ordinary_client_reads_its_413(web: Web) -> None:
+    """It looks at the answer only after it has sent everything; a connection closed before that would be all it sees."""
+    client = http.client.HTTPConnection("127.0.0.1", web.port, timeout=20)
+    client.request("POST", "/api/v1/orders", body=b"x" * 6_000_000, headers={"Content-Type": "application/json"})
+    answer = client.getresponse()
+    assert (answer.status, json.loads(answer.read())["code"]) == (413, "body_too_large")
+    client.close()
 
 
 @pytest.mark.parametrize(
