@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Sum
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 
 from core import outbox
 from core.errors import Conflict
@@ -36,7 +36,7 @@ WITHOUT_EFFECT = (RefundStatus.FAILED, RefundStatus.DECLINED)
 
 class RefundTooLarge(Conflict):
     code = "refund_too_large"
-    message = _lazy("More than what was paid cannot be refunded.")
+    message = gettext_lazy("More than what was paid cannot be refunded.")
 
 
 # --- Planning -------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 from django_q.tasks import async_task
 
 from core.errors import BidangilError, Conflict
@@ -36,7 +36,7 @@ RECORD_OF = {InvoiceKind.ITEMS: "record_item_payment", InvoiceKind.DELIVERY: "re
 
 class SignatureRefused(BidangilError):
     code = "signature_invalid"
-    message = _lazy("The signature is missing, wrong or too old.")
+    message = gettext_lazy("The signature is missing, wrong or too old.")
 
 
 def receive_signed(payload: bytes, signature: str) -> None:

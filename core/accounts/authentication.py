@@ -15,12 +15,16 @@ from core.accounts.models import User
 class Person:
     id: int
     is_staff: bool
+    #: staff whose role lets them see orders: what all staff's stream tells of
+    sees_orders: bool
 
 
 def person_for(*, session_key: str | None, bearer: str | None) -> Person | None:
     """The signed-in person behind a bearer token or a session cookie; a token, when given, decides alone."""
     user = tokens.user_of(bearer) if bearer else _user_of_session(session_key) if session_key else None
-    return Person(id=user.pk, is_staff=user.is_staff) if user else None
+    if user is None:
+        return None
+    return Person(id=user.pk, is_staff=user.is_staff, sees_orders=user.is_staff and user.has_perm("workflow.view_order"))
 
 
 def _user_of_session(session_key: str) -> User | None:

@@ -175,7 +175,7 @@ def admit(scope: Scope) -> Admission:
     person = credentials.person()
     if person is None:
         raise Problem(401, "not_authenticated", headers=[(b"www-authenticate", b"Bearer")])
-    if scope["path"] == STAFF and not person.is_staff:
+    if scope["path"] == STAFF and not person.sees_orders:
         raise Problem(403, "forbidden")
     channel = events.STAFF_CHANNEL if scope["path"] == STAFF else events.user_channel(person.id)
     asked = last_event_id(scope)

@@ -59,7 +59,9 @@ class Order(OrderProcess):
             models.Index(fields=["customer", "-id"], name="order_by_customer"),
             models.Index(fields=["customer", "state", "-id"], name="order_by_customer_state"),
             models.Index(fields=["state", "state_since", "id"], name="order_by_state"),
+            models.Index(fields=["state", "-id"], name="order_by_state_newest"),
             models.Index(fields=["state", "pay_by"], name="order_by_deadline"),
+            models.Index(fields=["asked_at"], name="order_by_question"),
         ]
 
     def __str__(self) -> str:

@@ -94,12 +94,13 @@ def bulk(channel: str, count: int, size: int) -> None:
         EventCounter.objects.filter(pk=counter.pk).update(value=first + count - 1)
 
 
-def people(count: int, staff: bool = False) -> list[list[Any]]:
-    """Users with a bearer token and a session each: [id, token, session key]."""
+def people(count: int, role: str = "") -> list[list[Any]]:
+    """Users, staff when a role (or "no role") is named, with a bearer token and a session each: [id, token, session key]."""
     from importlib import import_module
 
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+    from django.contrib.auth.models import Group
     from django.utils.crypto import get_random_string
 
     from core.accounts import tokens
@@ -109,9 +110,10 @@ def people(count: int, staff: bool = False) -> list[list[Any]]:
     made = []
     for _number in range(count):
         name = get_random_string(12).lower()
-        user = User(email=f"{name}@example.com", nickname=name, is_active=True, is_staff=staff)
+        user = User(email=f"{name}@example.com", nickname=name, is_active=True, is_staff=bool(role))
         user.set_unusable_password()
         user.save()
+        user.groups.set(Group.objects.filter(name=role))
         make_channel(user_channel(user.pk))
         session = import_module(settings.SESSION_ENGINE).SessionStore()
         session[SESSION_KEY] = str(user.pk)

@@ -110,7 +110,7 @@ def test_a_rollback_sends_nothing_and_its_id_is_used_by_the_next(web: Web, groun
 
 
 def test_staff_share_one_stream_and_customers_see_only_their_own(web: Web, actor: Actor) -> None:
-    [[_id, staff_token, staff_session]] = actor.call("people", 1, True)
+    [[_id, staff_token, staff_session]] = actor.call("people", 1, "support")
     [[user, token, session], [_other, other_token, _session]] = actor.call("people", 2)
     staff = web.stream(session=staff_session, path="/admin/events")
     mine, others = web.stream(session=session), web.stream(token=other_token, path="/api/v1/events?channel=staff&channel=user:1&x=%00")
@@ -122,6 +122,8 @@ def test_staff_share_one_stream_and_customers_see_only_their_own(web: Web, actor
     assert (staff.numbers, mine.numbers, others.numbers) == ([1], [2], [])
     assert web.stream(session=session, path="/admin/events").status == 403
     assert web.stream(token=staff_token, path="/admin/events").status == 401
+    [[_no, _token, roleless_session]] = actor.call("people", 1, "no role")
+    assert web.stream(session=roleless_session, path="/admin/events").status == 403
 
 
 REFUSALS = [
