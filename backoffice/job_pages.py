@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backoffice.access import EFFECTS_SEEN_BY, NOTICES_SEEN_BY, acting, holds
 from backoffice.pages import ChoiceFilter, Page, moment, order_link
+from backoffice.words import effect_words, notice_kind, task_kind
 from core.errors import BidangilError, Conflict, NotFound
 from core.notices.models import Notice
 from core.notices.models import Status as NoticeStatus
@@ -43,10 +44,10 @@ class OpenFilter(ChoiceFilter):
 
 
 class TaskPage(Page):
-    list_display = ("text", "kind", "order_number", "since", "finished", "done_button")
+    list_display = ("text", "kind_words", "order_number", "since", "finished", "done_button")
     list_display_links = None
     list_filter = (OpenFilter,)
-    fields = readonly_fields = ("text", "kind", "order_number", "since", "finished", "done_by")
+    fields = readonly_fields = ("text", "kind_words", "order_number", "since", "finished", "done_by")
     actions = ("finish_chosen",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StaffTask]:
@@ -57,6 +58,10 @@ class TaskPage(Page):
 
     def done(self, request: HttpRequest, pk: int) -> HttpResponse:
         return self.pressed(request, lambda: tasks.finish(pk, by=acting(request)), done=_("Done."))
+
+    @admin.display(description=_("kind"))
+    def kind_words(self, task: StaffTask) -> Any:
+        return task_kind(task.kind)
 
     @admin.action(description=_("Mark as done"))
     def finish_chosen(self, request: HttpRequest, queryset: QuerySet[StaffTask]) -> None:
@@ -108,10 +113,10 @@ class EffectStateFilter(ChoiceFilter):
 
 
 class EffectPage(Page):
-    list_display = ("name", "about", "state", "promised", "starts", "error", "again_button")
+    list_display = ("what", "about", "state", "promised", "starts", "error", "again_button")
     list_filter = (EffectStateFilter,)
     search_fields = ("=subject",)
-    fields = readonly_fields = ("name", "about", "state", "promised", "due_at", "done_at", "starts", "attempts", "facts", "trace")
+    fields = readonly_fields = ("what", "about", "state", "promised", "due_at", "done_at", "starts", "attempts", "facts", "trace")
     actions = ("again_chosen",)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -126,6 +131,10 @@ class EffectPage(Page):
     @admin.action(description=_("Run again"))
     def again_chosen(self, request: HttpRequest, queryset: QuerySet[Effect]) -> None:
         each(request, queryset, run_again)
+
+    @admin.display(description=_("effect"))
+    def what(self, effect: Effect) -> Any:
+        return effect_words(effect.name)
 
     @admin.display(description=_("belongs to"))
     def about(self, effect: Effect) -> Any:
@@ -189,15 +198,19 @@ class NoticeStatusFilter(ChoiceFilter):
 
 
 class NoticePage(Page):
-    list_display = ("written", "kind", "channel", "recipient", "subject", "state", "tries")
+    list_display = ("written", "kind_words", "channel", "recipient", "subject", "state", "tries")
     list_filter = (NoticeStatusFilter,)
     fields = readonly_fields = (
-        "key", "kind", "channel", "recipient", "locale", "subject", "words",
+        "key", "kind_words", "channel", "recipient", "locale", "subject", "words",
         "state", "tries", "written", "sent", "provider_id", "last_error",
     )  # fmt: skip
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return holds(request, NOTICES_SEEN_BY)
+
+    @admin.display(description=_("kind"))
+    def kind_words(self, notice: Notice) -> Any:
+        return notice_kind(notice.kind)
 
     @admin.display(description=_("written"))
     def written(self, notice: Notice) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from workflow.process import TRANSITIONS, State, Waits
+from workflow.process import TRANSITIONS, Effect, State, Waits
 
 #: who must act -> the tone of pills, cards and numbers (backoffice.css)
 TONE_OF_WAITS = {Waits.STAFF: "staff", Waits.CUSTOMER: "customer", Waits.COURIER: "courier", Waits.NOBODY: "nobody"}
@@ -123,6 +123,27 @@ SCAN_WORDS = {
 }
 SCAN_TONES = {"delivered": "good", "exception": "bad", "attempt_failed": "bad", "returned": "bad", "returning": "bad", "customs": "staff"}
 
+#: why a task asks for a person
+TASK_KINDS = {
+    "question_unanswered": _("question unanswered"),
+    "dispute": _("dispute"),
+    "unapplied_money": _("payment nobody expected"),
+    "refund_to_approve": _("refund to approve"),
+    "refund_by_hand": _("refund by hand"),
+    "refund_failed": _("failed refund"),
+    "courier_silent": _("courier silent"),
+    "courier_contradiction": _("courier contradicts itself"),
+    "stuck": _("stuck"),
+}
+
+#: what a notice is about, where it is not an event of the order
+NOTICE_KINDS = {
+    "email_code": _("e-mail code"),
+    "remind_items_unpaid": _("reminder: items unpaid"),
+    "remind_delivery_unpaid": _("reminder: delivery unpaid"),
+    "remind_question_open": _("reminder: question open"),
+}
+
 #: words of Unfold's own templates, which come without Korean; named here so that our catalog finds them
 OF_UNFOLD = (
     _("Filters"),
@@ -138,6 +159,9 @@ OF_UNFOLD = (
     _("Select record"),
     _("Welcome back to"),
     _("Return to site"),
+    _("Go back"),
+    _("Date"),
+    _("Time"),
     _("Log in"),
     _("Change password"),
     _("Log out"),
@@ -148,6 +172,19 @@ OF_UNFOLD = (
 def happened(name: str) -> Any:
     """What the event `name` was, in words."""
     return TRANSITIONS[name].label if name in TRANSITIONS else HAPPENED.get(name, name)
+
+
+def task_kind(kind: str) -> Any:
+    return TASK_KINDS.get(kind, kind)
+
+
+def notice_kind(kind: str) -> Any:
+    """Staff are told of the same events as the customer, under the same words."""
+    return NOTICE_KINDS.get(kind) or happened(kind.removeprefix("staff_"))
+
+
+def effect_words(name: str) -> Any:
+    return Effect(name).label if name in Effect.values else name
 
 
 def tone_of(state: str, waits: str) -> str:

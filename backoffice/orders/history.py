@@ -112,6 +112,7 @@ FACTS: dict[str, tuple[Any, Callable[[Any], str]]] = {
     "krw_per_usd": (_("rate"), _rate),
     "quote": (_("quote"), lambda version: f"v{version}"),
     "invoice": (_("invoice"), lambda number: f"#{number}"),
+    "attempt": (_("payment attempt"), lambda number: f"#{number}"),
     "payment_intent": (_("payment"), str),
     "currency": (_("currency"), lambda code: str(code).upper()),
     "our_fault": (_("our fault"), _yes),

@@ -11,6 +11,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from backoffice.shops import shop_link
+from backoffice.words import effect_words
 from core import money
 
 register = template.Library()
@@ -66,6 +67,9 @@ def bp(basis_points: int) -> str:
 @register.filter
 def kilos(grams: int | None) -> str:
     return "–" if grams is None else f"{grams:,} g"
+
+
+register.filter("effect", effect_words)
 
 
 @register.filter

@@ -250,7 +250,7 @@ class LedgerEntry(models.Model):
         constraints = [models.UniqueConstraint(fields=["source", "kind", "reference"], name="ledger_books_once")]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.amount_cents} {self.currency}"
+        return f"{self.get_kind_display()} {self.amount_cents} {self.currency}"
 
 
 class RefundStatus(models.TextChoices):
