@@ -19,8 +19,8 @@ from core.errors import Conflict
 from integrations import stripe
 from integrations.base import ProviderError
 from workflow import payments
-from workflow.models import Invoice, InvoiceKind, LedgerEntry, LedgerKind, Order, Refund, RefundStatus
-from workflow.process import Actor, Effect, State
+from workflow.models import Invoice, InvoiceKind, InvoiceStatus, LedgerEntry, LedgerKind, Order, Refund, RefundStatus
+from workflow.process import Actor, Effect
 
 if TYPE_CHECKING:
     from workflow.transitions import By
@@ -70,8 +70,18 @@ def _is_untouched(order: Order) -> bool:
 
 def _staff_decided(order: Order, capture: LedgerEntry, *, facts: dict[str, Any]) -> int:
     if capture.invoice is not None and capture.invoice.kind == InvoiceKind.DELIVERY:
-        return capture.amount_cents if order.state != State.RETURNED else 0
+        return capture.amount_cents if capture.invoice == _unused_delivery(order) else 0
     return int(facts.get("items_refund_usd_cents") or 0)
+
+
+def _unused_delivery(order: Order) -> Invoice | None:
+    """The delivery invoice that was paid and whose journey has not begun; freight of a journey that was made is kept.
+
+    By the order's times and not by its state: the plan is written when the order is `cancelled` already.
+    """
+    if order.delivery_paid_at is None or order.shipped_at is not None:
+        return None
+    return order.invoices.filter(kind=InvoiceKind.DELIVERY, status=InvoiceStatus.PAID).order_by("-number").first()
 
 
 def _plan(order: Order, *, capture: LedgerEntry, amount_usd_cents: int, by: "By", automatic: bool) -> int:
