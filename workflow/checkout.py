@@ -14,7 +14,7 @@ from core import outbox
 from integrations import stripe
 from integrations.base import InvalidRequest, ProviderError, Unavailable
 from workflow.models import Attempt, AttemptStatus, Invoice, InvoiceStatus, Order
-from workflow.payments import new_attempt, open_attempt, start_closing
+from workflow.payments import SESSION_MIN, new_attempt, open_attempt, start_closing
 from workflow.process import Effect
 from workflow.transitions import By, TransitionRefused, lock_order, perform, retried, tell
 
@@ -32,6 +32,8 @@ def want_checkout(order: Order, *, kind: str) -> Attempt | None:
     attempt = open_attempt(order, kind=kind)
     if attempt is not None and is_payable(attempt):
         return attempt
+    if attempt is not None and attempt.status == AttemptStatus.CLOSING:
+        return None  # what follows its end is promised with it
     # The promise that is already open does it; asking every second makes no second one.
     from core.outbox.models import Effect as Promise
 
@@ -51,17 +53,27 @@ def open_checkout(order_id: int, *, kind: str) -> None:
         return
     try:
         session = _session_of(attempt)
-    except InvalidRequest as error:
-        _give_up(attempt.pk, error=error)
-        raise
     except ProviderError as error:
         _note_error(attempt.pk, error=error)
-        if _is_stored_failure(error):
-            _give_up(attempt.pk, error=error)
-            open_checkout(order_id, kind=kind)
-            return
-        raise
+        if not _is_final(error):
+            raise
+        _give_up(attempt.pk, error=error)
+        # Once, with a new key: a Stripe that stores a failure under that one too is asked again later, not in a circle.
+        attempt = _claim(order_id, kind=kind) if _is_stored_failure(error) or _came_too_late(attempt) else None
+        if attempt is None:
+            raise
+        session = _session_of(attempt)
     record_session(attempt.pk, session)
+
+
+def _is_final(error: ProviderError) -> bool:
+    """No session exists under the attempt's key, and none ever will."""
+    return isinstance(error, InvalidRequest) or _is_stored_failure(error)
+
+
+def _came_too_late(attempt: Attempt) -> bool:
+    """The end that its session was to have is nearer now than Stripe takes: nobody answered for that long."""
+    return attempt.expires_at < now() + SESSION_MIN
 
 
 @retried
@@ -91,8 +103,9 @@ def _session_of(attempt: Attempt) -> stripe.CheckoutSession:
             return found
     try:
         return _create(attempt)
-    except Unavailable as error:
-        found = _find(attempt) if _is_stored_failure(error) else None
+    except (Unavailable, InvalidRequest) as error:
+        # Refused may also mean: the key was used before, with other words, and has a session.
+        found = _find(attempt) if _is_final(error) else None
         if found is None:
             raise
         return found
@@ -131,8 +144,8 @@ def record_session(attempt_id: int, session: stripe.CheckoutSession) -> None:
     from django_q.tasks import async_task
 
     order, attempt = lock_attempt(attempt_id)
-    if attempt.session_id not in (None, session.id):
-        log.error("attempt %s has session %s and got %s", attempt.key, attempt.session_id, session.id)
+    if attempt.session_id not in (None, session.id) or attempt.status == AttemptStatus.CLOSED:
+        _refuse_stray(attempt, session)
         return
     attempt.session_id, attempt.url, attempt.expires_at = session.id, session.url or "", session.expires_at
     attempt.request, attempt.last_error = {}, ""
@@ -144,6 +157,24 @@ def record_session(attempt_id: int, session: stripe.CheckoutSession) -> None:
     elif attempt.status != AttemptStatus.CLOSING and attempt.invoice.status != InvoiceStatus.OPEN:
         start_closing(attempt, then_perform=None)
     tell(order, "order.invoice", kind=attempt.invoice.kind, invoice=attempt.invoice.number)
+
+
+def _refuse_stray(attempt: Attempt, session: stripe.CheckoutSession) -> None:
+    """A session that came when its attempt had another one, or had ended: nobody may pay it beside the next."""
+    from django_q.tasks import async_task
+
+    log.error("attempt %s (%s, session %s) got session %s", attempt.key, attempt.status, attempt.session_id, session.id)
+    Attempt.objects.filter(pk=attempt.pk, session_id=None).update(session_id=session.id)
+    async_task("workflow.checkout.close_stray", session.id)
+
+
+def close_stray(session_id: str) -> None:
+    """Close a session that no attempt waits for; what was paid on it is settled like any other money."""
+    from workflow.settlement import settle
+
+    session = stripe.expire_checkout_session(session_id)
+    if session.status != "expired":
+        settle(session)
 
 
 def lock_attempt(attempt_id: int) -> tuple[Order, Attempt]:
@@ -191,10 +222,8 @@ def _expire(attempt: Attempt) -> stripe.CheckoutSession | None:
         # The call that makes it may still be under way elsewhere; the same key gets us the same session.
         try:
             session_id = _session_of(attempt).id
-        except InvalidRequest:
-            return None
         except ProviderError as error:
-            if _is_stored_failure(error):
+            if _is_final(error):
                 return None
             raise
         Attempt.objects.filter(pk=attempt.pk, session_id=None).update(session_id=session_id)
