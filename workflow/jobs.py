@@ -97,4 +97,6 @@ def _each(things: Iterable[Any], act: Callable[[Any], object]) -> int:
             log.info("%s: refused (%s)", thing, refused.code)
         except ProviderError as error:
             log.warning("%s: %s", thing, error)
+        except Exception:  # a bug that one thing runs into must not stop the round for the others
+            log.exception("%s: failed", thing)
     return count

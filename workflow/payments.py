@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.db import transaction
 from django.utils.timezone import now
 from django_q.tasks import async_task
 
@@ -150,12 +151,21 @@ def _session_request(invoice: Invoice) -> dict[str, Any]:
 
 
 def start_closing(attempt: Attempt, *, then_perform: Mapping[str, Any] | None) -> None:
-    """Mark an attempt to be closed at Stripe; a job does it and then performs what was asked for."""
+    """Mark an attempt to be closed at Stripe; a job does it and then performs what was asked for.
+
+    One that is being closed already is waiting since its first asking, and a timer that asks again does not replace what it waits for.
+    """
+    if attempt.status == AttemptStatus.CLOSING and _asked_by_timer(then_perform):
+        return
+    attempt.closing_since = attempt.closing_since if attempt.status == AttemptStatus.CLOSING else now()
     attempt.status = AttemptStatus.CLOSING
-    attempt.closing_since = now()
     attempt.then_perform = dict(then_perform) if then_perform else None
     attempt.save(update_fields=["status", "closing_since", "then_perform"])
     async_task("workflow.checkout.close_attempt", attempt.pk)
+
+
+def _asked_by_timer(wanted: Mapping[str, Any] | None) -> bool:
+    return bool(wanted) and (wanted or {}).get("by", {}).get("actor") == "job"
 
 
 # --- Captures -------------------------------------------------------------------------------------------------------------
@@ -190,10 +200,12 @@ def book_capture(order: Order, *, kind: str, by: "By", facts: dict[str, Any]) ->
     Invoice.objects.filter(pk=invoice.pk).update(status=InvoiceStatus.PAID, paid_at=now())
 
 
+@transaction.atomic
 def book_unapplied(
     *, order: Order | None, invoice: Invoice | None, amount_cents: int, currency: str, payment_intent_id: str, why: str
 ) -> LedgerEntry | None:
     """Book money that nobody asked for, and put it before staff. None if it was booked before."""
+    staff_task(key=f"unapplied:{payment_intent_id}", kind="unapplied_money", order=order, text=why)
     entry, made = LedgerEntry.objects.get_or_create(
         source="stripe",
         kind=LedgerKind.UNAPPLIED,
@@ -207,10 +219,7 @@ def book_unapplied(
             "note": why,
         },
     )
-    if not made:
-        return None
-    staff_task(key=f"unapplied:{payment_intent_id}", kind="unapplied_money", order=order, text=why)
-    return entry
+    return entry if made else None
 
 
 def staff_task(*, key: str, kind: str, order: Order | None, text: str) -> None:

@@ -19,7 +19,7 @@ from django_q.tasks import async_task
 
 from core.errors import BidangilError, Conflict
 from integrations import stripe
-from integrations.base import BadAnswer, NotFound
+from integrations.base import BadAnswer, InvalidRequest, NotFound, ProviderError
 from workflow import payments, refunds
 from workflow.checkout import _closed, lock_attempt
 from workflow.models import Attempt, AttemptStatus, InvoiceKind, LedgerEntry, LedgerKind, Order, StripeEvent
@@ -27,6 +27,9 @@ from workflow.process import CLOSED
 from workflow.transitions import By, TransitionRefused, perform, retried, tell
 
 log = logging.getLogger(__name__)
+
+#: only these of a payment intent mean that a completed session can no longer be paid; a voucher still waits for its payment
+FAILED_INTENT = ("requires_payment_method", "canceled")
 
 RECORD_OF = {InvoiceKind.ITEMS: "record_item_payment", InvoiceKind.DELIVERY: "record_delivery_payment"}
 
@@ -81,7 +84,15 @@ def settle_event(pk: int) -> None:
     if row.settled_at:
         return
     StripeEvent.objects.filter(pk=pk).update(attempts=F("attempts") + 1)
-    outcome = _act_on(row.type, _object_of(row.payload))
+    try:
+        outcome = _act_on(row.type, _object_of(row.payload))
+    except NotFound:
+        outcome = "kept aside: Stripe does not know it"
+    except ProviderError as error:
+        # An outage is no fault of the event, however long it lasts; what counts is a start that never ended, a refusal, a bug.
+        if not isinstance(error, InvalidRequest):
+            StripeEvent.objects.filter(pk=pk).update(attempts=F("attempts") - 1)
+        raise
     StripeEvent.objects.filter(pk=pk, settled_at=None).update(settled_at=now(), outcome=outcome[:200])
 
 
@@ -166,15 +177,14 @@ def _keep_aside(session: stripe.CheckoutSession) -> str:
     return "unapplied: not a session of ours"
 
 
+@retried
+@transaction.atomic
 def _settle_expired(attempt_id: int, session: stripe.CheckoutSession) -> str:
-    with transaction.atomic():
-        _order, attempt = lock_attempt(attempt_id)
-        if attempt.status in (AttemptStatus.PAID, AttemptStatus.CLOSED):
-            return "already closed"
-        if attempt.status != AttemptStatus.CLOSING:
-            attempt.status = AttemptStatus.CLOSING
-        attempt.session_id, attempt.processing = session.id, False
-        attempt.save()
+    _order, attempt = lock_attempt(attempt_id)
+    if attempt.status in (AttemptStatus.PAID, AttemptStatus.CLOSED):
+        return "already closed"
+    attempt.session_id, attempt.processing, attempt.status = session.id, False, AttemptStatus.CLOSING
+    attempt.save()
     _closed(attempt_id)
     return "session closed"
 
@@ -182,21 +192,24 @@ def _settle_expired(attempt_id: int, session: stripe.CheckoutSession) -> str:
 def _settle_unpaid(attempt_id: int, session: stripe.CheckoutSession) -> str:
     """Complete but not paid: an asynchronous method is on its way, or it failed and the session can never be paid."""
     intent = stripe.retrieve_payment_intent(session.payment_intent_id) if session.payment_intent_id else None
-    processing = intent is not None and intent.status in ("processing", "succeeded")
-    with transaction.atomic():
-        order, attempt = lock_attempt(attempt_id)
-        if attempt.status in (AttemptStatus.PAID, AttemptStatus.CLOSED):
-            return "already closed"
-        attempt.session_id, attempt.processing = session.id, processing
-        attempt.status = AttemptStatus.OPEN if processing else AttemptStatus.CLOSING
-        if processing:
-            attempt.then_perform = None
-        attempt.save()
-        tell(order, "order.invoice", kind=attempt.invoice.kind, invoice=attempt.invoice.number)
+    return _record_unpaid(attempt_id, session, processing=intent is not None and intent.status not in FAILED_INTENT)
+
+
+@retried
+@transaction.atomic
+def _record_unpaid(attempt_id: int, session: stripe.CheckoutSession, *, processing: bool) -> str:
+    order, attempt = lock_attempt(attempt_id)
+    if attempt.status in (AttemptStatus.PAID, AttemptStatus.CLOSED):
+        return "already closed"
+    attempt.session_id, attempt.processing = session.id, processing
+    attempt.status = AttemptStatus.OPEN if processing else AttemptStatus.CLOSING
     if processing:
-        return "payment in process"
-    _closed(attempt_id)
-    return "payment failed"
+        attempt.then_perform = None
+    attempt.save()
+    if not processing:
+        _closed(attempt_id)
+    tell(Order.objects.get(pk=order.pk), "order.invoice", kind=attempt.invoice.kind, invoice=attempt.invoice.number)
+    return "payment in process" if processing else "payment failed"
 
 
 @retried
