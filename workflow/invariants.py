@@ -6,7 +6,7 @@ Each check yields one line per fault. `INVARIANTS` is the list that `manage.py v
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Count, Sum
 from django.utils.timezone import now
@@ -14,7 +14,19 @@ from django.utils.timezone import now
 from core.notices.models import Notice
 from integrations import stripe
 from workflow import audit, stuck
-from workflow.models import Attempt, Invoice, InvoiceKind, InvoiceStatus, Item, LedgerEntry, LedgerKind, Order, Refund, StaffTask
+from workflow.models import (
+    Attempt,
+    Invoice,
+    InvoiceKind,
+    InvoiceStatus,
+    Item,
+    LedgerEntry,
+    LedgerKind,
+    Order,
+    Refund,
+    RefundStatus,
+    StaffTask,
+)
 from workflow.models.orders import DEAD
 from workflow.models.payments import OPEN_ATTEMPT
 from workflow.process import State
@@ -48,19 +60,27 @@ class Invariant:
 # --- 1 and 2, at Stripe ---------------------------------------------------------------------------------------------------
 
 
-def _oldest():
-    first = Attempt.objects.order_by("created_at").values_list("created_at", flat=True).first()
-    return (first or now()) - timedelta(hours=1)
+def _oldest() -> datetime:
+    """A day and an hour before our first attempt or booking: a session may have been opened that long before it was paid."""
+    first = [
+        Attempt.objects.order_by("pk").values_list("created_at", flat=True).first(),
+        LedgerEntry.objects.order_by("pk").values_list("booked_at", flat=True).first(),
+    ]
+    return min((moment for moment in first if moment), default=now()) - timedelta(hours=25)
 
 
 def ledger_equals_stripe() -> Iterator[str]:
     """Per payment: captured and refunded in our ledger = at Stripe, to the cent; and no paid session of ours is unknown to us."""
-    there = {s.payment_intent_id: s.amount_total_cents for s in _our_sessions() if s.payment_status == "paid" and s.payment_intent_id}
+    captured, refunded = _ledger_by_payment()
+    there = {
+        session.payment_intent_id: session.amount_total_cents
+        for session in stripe.iter_checkout_sessions(created_after=_oldest())
+        if session.payment_status == "paid" and session.payment_intent_id and (_is_ours(session) or session.payment_intent_id in captured)
+    }
     back: dict[str, int] = defaultdict(int)
     for refund in stripe.iter_refunds(created_after=_oldest()):
         if refund.status not in ("failed", "canceled"):
             back[refund.payment_intent_id or ""] += refund.amount_cents
-    captured, refunded = _ledger_by_payment()
     for payment in sorted(set(there) | set(captured)):
         if there.get(payment, 0) != captured.get(payment, 0):
             yield f"{payment}: {there.get(payment, 0)} cents paid at Stripe, {captured.get(payment, 0)} in the ledger"
@@ -68,8 +88,9 @@ def ledger_equals_stripe() -> Iterator[str]:
             yield f"{payment}: {back.get(payment, 0)} cents refunded at Stripe, {refunded.get(payment, 0)} in the ledger"
 
 
-def _our_sessions() -> Iterator[stripe.CheckoutSession]:
-    return (session for session in stripe.iter_checkout_sessions(created_after=_oldest()) if "attempt" in session.metadata)
+def _is_ours(session: stripe.CheckoutSession) -> bool:
+    """The account may serve others too; their payments concern us only where they are in our ledger."""
+    return "attempt" in session.metadata
 
 
 def _ledger_by_payment() -> tuple[dict[str, int], dict[str, int]]:
@@ -86,9 +107,11 @@ def _ledger_by_payment() -> tuple[dict[str, int], dict[str, int]]:
 
 def one_open_session_at_stripe() -> Iterator[str]:
     """At most one open session per invoice at Stripe, and none that we do not know."""
-    live = [session for session in _our_sessions() if session.status == "open"]
+    live = [s for s in stripe.iter_checkout_sessions(created_after=_oldest()) if s.status == "open" and _is_ours(s)]
     per_invoice = Counter(str(session.metadata["attempt"]).rpartition(":")[0] for session in live)
     yield from (f"{invoice}: {count} open sessions at Stripe" for invoice, count in per_invoice.items() if count > 1)
+    known = set(Attempt.objects.filter(status__in=OPEN_ATTEMPT).values_list("key", flat=True))
+    yield from (f"{s.id} is open at Stripe and not here" for s in live if s.metadata["attempt"] not in known)
 
 
 def one_open_attempt_here() -> Iterator[str]:
@@ -127,8 +150,11 @@ def _unseen_money() -> Iterator[str]:
 def _refunded_too_much() -> Iterator[str]:
     sums = LedgerEntry.objects.exclude(payment_intent_id="").values("payment_intent_id").annotate(left=Sum("amount_cents"))
     yield from (f"{row['payment_intent_id']}: more went back than came" for row in sums.filter(left__lt=0))
-    for refund in Refund.objects.filter(stripe_id__isnull=False).exclude(
-        stripe_id__in=LedgerEntry.objects.filter(kind=LedgerKind.REFUND).values("reference")
+    # One that failed before we heard of it was never booked, and need not be.
+    for refund in (
+        Refund.objects.filter(stripe_id__isnull=False)
+        .exclude(status=RefundStatus.FAILED)
+        .exclude(stripe_id__in=LedgerEntry.objects.filter(kind=LedgerKind.REFUND).values("reference"))
     ):
         yield f"{refund.key}: at Stripe and not in the ledger"
 

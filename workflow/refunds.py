@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 #: a refund that staff decide on above this needs a second person (contract.md section 3)
 SECOND_PERSON_ABOVE_CENTS = 200_00
 KEY_LIFETIME = timedelta(hours=23)
+MONEY_IN = (LedgerKind.CAPTURE, LedgerKind.UNAPPLIED)
 #: nothing of these counts against what may still be refunded
 WITHOUT_EFFECT = (RefundStatus.FAILED, RefundStatus.DECLINED)
 
@@ -203,24 +204,22 @@ def settle_refunds_of(payment_intent_id: str) -> str:
 
 
 def _book(found: stripe.Refund) -> str:
-    order_id = _order_of(found)
-    if order_id is None:
+    paid = LedgerEntry.objects.filter(payment_intent_id=found.payment_intent_id or "-", kind__in=MONEY_IN).first()
+    if paid is None:
         return "kept aside: refund of an unknown payment"
-    return _book_locked(found, order_id=order_id)
-
-
-def _order_of(found: stripe.Refund) -> int | None:
-    paid = LedgerEntry.objects.filter(payment_intent_id=found.payment_intent_id or "-", order__isnull=False)
-    return paid.values_list("order_id", flat=True).first()
+    return _book_locked(found, order_id=paid.order_id)
 
 
 @transaction.atomic
-def _book_locked(found: stripe.Refund, *, order_id: int) -> str:
+def _book_locked(found: stripe.Refund, *, order_id: int | None) -> str:
+    """`order_id` is None for money that belongs to no order; the ledger's unique rows keep that from being booked twice."""
     from workflow.transitions import lock_order, tell
 
-    order = lock_order(order_id)
+    order = lock_order(order_id) if order_id else None
     refund = _adopt(found, order=order)
     taken = found.status in ("pending", "succeeded", "requires_action")
+    if taken and refund.stripe_id == found.id and refund.status == RefundStatus.FAILED:
+        return "old news: it was read before it failed"  # failed is the end of a refund at Stripe
     booked = LedgerEntry.objects.filter(source="stripe", kind=LedgerKind.REFUND, reference=found.id).exists()
     if taken and not booked:
         _enter(refund, found, kind=LedgerKind.REFUND, amount_cents=-found.amount_cents)
@@ -232,7 +231,8 @@ def _book_locked(found: stripe.Refund, *, order_id: int) -> str:
     if refund.status == RefundStatus.FAILED:
         text = _("A refund failed at Stripe: %(why)s") % {"why": found.failure_reason or found.status}
         payments.staff_task(key=f"refund-failed:{found.id}", kind="refund_failed", order=order, text=text)
-    tell(order, "order.invoice", refund=refund.status)
+    if order is not None:
+        tell(order, "order.invoice", refund=refund.status)
     return f"refund {refund.status}"
 
 
@@ -242,7 +242,7 @@ def _status_of(found: stripe.Refund) -> RefundStatus:
     return RefundStatus.FAILED if found.status in ("failed", "canceled") else RefundStatus.SENT
 
 
-def _adopt(found: stripe.Refund, *, order: Order) -> Refund:
+def _adopt(found: stripe.Refund, *, order: Order | None) -> Refund:
     """Our row of a refund: by its id, by our key in its metadata, or a new one for a refund made in Stripe's dashboard."""
     refund = Refund.objects.filter(stripe_id=found.id).first() or Refund.objects.filter(key=found.metadata.get("refund", "-")).first()
     if refund is not None:
@@ -254,7 +254,7 @@ def _adopt(found: stripe.Refund, *, order: Order) -> Refund:
         payment_intent_id=found.payment_intent_id or "",
         amount_usd_cents=found.amount_cents,
         reason="made in Stripe's dashboard",
-        key=payments.new_key(f"{order.number}:dashboard"),
+        key=payments.new_key(f"{order.number if order else 'no-order'}:dashboard"),
     )
 
 
