@@ -147,6 +147,7 @@ NOTICE_KINDS = {
 #: words of Unfold's own templates, which come without Korean; named here so that our catalog finds them
 OF_UNFOLD = (
     _("Filters"),
+    _(" By %(filter_title)s "),
     _("Apply Filters"),
     _("Reset filters"),
     _("Clear all filters"),

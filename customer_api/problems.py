@@ -107,8 +107,11 @@ def of_validation(error: ValidationError) -> HttpResponse:
 def _entry(found: Mapping[str, Any]) -> dict[str, str]:
     kind = SAME.get(found["type"], found["type"])
     message = MESSAGES.get(kind)
+    facts = found.get("ctx", {})
+    if "expected" in facts:
+        facts = {"expected": facts["expected"].replace(" or ", ", ")}  # pydantic's one English word in it
     try:
-        text = str(message) % found.get("ctx", {}) if message else _("This value is not valid.")
+        text = str(message) % facts if message else _("This value is not valid.")
     except KeyError:
         text = _("This value is not valid.")
     return {"field": _field(found["loc"]), "code": kind, "message": text}
