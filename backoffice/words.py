@@ -144,7 +144,7 @@ NOTICE_KINDS = {
     "remind_question_open": _("reminder: question open"),
 }
 
-#: words of Unfold's own templates, which come without Korean; named here so that our catalog finds them
+#: words of Unfold's and Django's own pages that come without Korean or in stiff Korean; named here so that our catalog finds them
 OF_UNFOLD = (
     _("Filters"),
     _(" By %(filter_title)s "),
@@ -166,6 +166,13 @@ OF_UNFOLD = (
     _("Log in"),
     _("Change password"),
     _("Log out"),
+    _("Please correct the error below."),
+    _("Please correct the errors below."),
+    _("Please enter the correct %(username)s and password for a staff account. Note that both fields may be case-sensitive."),
+    _(
+        "Please enter your old password, for security’s sake, and then enter your new password twice so we can verify you typed it in "
+        "correctly."
+    ),
     _("This page yielded into no results. Create a new item or reset your filters."),
 )
 
