@@ -35,3 +35,14 @@ def remove(connection: Any) -> None:
         for table in TABLES:
             for word in WORDS:
                 cursor.execute(f"DROP TRIGGER IF EXISTS {_name(table, word)}")
+
+
+def missing(connection: Any) -> list[str]:
+    """The triggers that are not on."""
+    asked = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    if connection.vendor == "mysql":
+        asked = "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
+    with connection.cursor() as cursor:
+        cursor.execute(asked)
+        found = {name for (name,) in cursor.fetchall()}
+    return [name for table in TABLES for word in WORDS if (name := _name(table, word)) not in found]

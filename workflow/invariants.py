@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Sum
+from django.db import connection
+from django.db.models import Count, F, Sum
 from django.utils.timezone import now
 
 from core.notices.models import Notice
 from integrations import stripe
-from workflow import audit, stuck
+from workflow import append_only, audit, stuck
 from workflow.models import (
     Attempt,
     Invoice,
@@ -168,12 +169,18 @@ def one_notice_per_recipient() -> Iterator[str]:
 
 
 def every_sent_item_has_a_parcel() -> Iterator[str]:
-    loose = Item.objects.filter(order__state__in=AFTER_SHIPPED, parcel=None).exclude(status__in=DEAD)
+    """A parcel of its own order that was not taken apart."""
+    sent = Item.objects.filter(order__state__in=AFTER_SHIPPED).exclude(status__in=DEAD)
+    loose = sent.exclude(parcel__order=F("order"), parcel__closed_at=None)
     yield from (f"item {pk} was sent in no parcel" for pk in loose.values_list("pk", flat=True).iterator())
 
 
+def journal_and_ledger_are_append_only() -> Iterator[str]:
+    yield from (f"the trigger {name} is missing" for name in append_only.missing(connection))
+
+
 def nothing_is_late_unseen() -> Iterator[str]:
-    shown = set(StaffTask.objects.filter(kind=stuck.KIND).values_list("key", flat=True))
+    shown = set(StaffTask.objects.filter(kind=stuck.KIND, done_at=None).values_list("key", flat=True))
     yield from (f"{key}: undone and no staff task" for key, _order, _text in stuck.undone_since(now() - stuck.TOO_LATE) if key not in shown)
 
 
@@ -185,5 +192,6 @@ INVARIANTS = (
     Invariant(4, "one event per change, without gaps", audit.broken_rows),
     Invariant(5, "one notice per event, channel and recipient", one_notice_per_recipient),
     Invariant(6, "every sent item is in a parcel", every_sent_item_has_a_parcel),
+    Invariant(7, "journal and ledger are append-only", journal_and_ledger_are_append_only),
     Invariant(8, "nothing undone is unseen", nothing_is_late_unseen),
 )

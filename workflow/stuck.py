@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from core.outbox.models import Effect
-from workflow.models import Attempt, AttemptStatus, StaffTask, StripeEvent
+from workflow.models import Attempt, AttemptStatus, Refund, RefundStatus, StaffTask, StripeEvent
 
 #: shown to staff after this, and a broken promise (verify_invariants) after `TOO_LATE`
 SHOWN_AFTER, TOO_LATE = timedelta(minutes=5), timedelta(minutes=10)
@@ -26,10 +26,20 @@ def undone_since(moment: datetime) -> Iterator[tuple[str, int | None, str]]:
         yield f"stuck:effect:{effect.pk}", effect.payload.get("order"), words
     for event in StripeEvent.objects.filter(settled_at=None, received_at__lt=moment)[:LIMIT]:
         yield f"stuck:event:{event.pk}", None, _("The Stripe event %(event)s is not settled.") % {"event": event.event_id}
+    yield from _unsent_refunds(moment)
     # A claim that never became a session, or a session that will not close.
     waiting = Q(status=AttemptStatus.CLOSING, closing_since__lt=moment) | Q(status=AttemptStatus.CREATED, created_at__lt=moment)
     for attempt in Attempt.objects.filter(waiting).select_related("invoice")[:LIMIT]:
         yield f"stuck:attempt:{attempt.pk}", attempt.invoice.order_id, _("The payment attempt %(key)s is stuck.") % {"key": attempt.key}
+
+
+def _unsent_refunds(moment: datetime) -> Iterator[tuple[str, int | None, str]]:
+    """Refunds that nobody is going to send: approved, with a card behind them, and no effect left that would."""
+    sending = Effect.objects.filter(name="send_refunds", done_at=None)
+    approved = Refund.objects.filter(status=RefundStatus.APPROVED, created_at__lt=moment).exclude(payment_intent_id="")
+    for refund in approved.select_related("order")[:LIMIT]:
+        if refund.order is None or not sending.filter(subject=refund.order.subject).exists():
+            yield f"stuck:refund:{refund.pk}", refund.order_id, _("The refund %(key)s is not sent.") % {"key": refund.key}
 
 
 def show() -> int:
