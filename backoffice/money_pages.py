@@ -128,10 +128,10 @@ class SettledFilter(ChoiceFilter):
 
 
 class StripeEventPage(Page):
-    list_display = ("event_id", "type", "received", "settled", "outcome", "attempts")
+    list_display = ("event_id", "type", "received", "settled", "outcome", "tries")
     list_filter = (SettledFilter,)
     search_fields = ("=event_id",)
-    fields = readonly_fields = ("event_id", "type", "received", "settled", "outcome", "attempts", "body")
+    fields = readonly_fields = ("event_id", "type", "received", "settled", "outcome", "tries", "body")
 
     @admin.display(description=_("received"))
     def received(self, event: StripeEvent) -> Any:
@@ -140,6 +140,10 @@ class StripeEventPage(Page):
     @admin.display(description=_("settled"))
     def settled(self, event: StripeEvent) -> Any:
         return moment(event.settled_at)
+
+    @admin.display(description=_("tries"))
+    def tries(self, event: StripeEvent) -> int:
+        return event.attempts
 
     @admin.display(description=_("body"))
     def body(self, event: StripeEvent) -> SafeString:
