@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
+from django.utils import translation
 from pytest_django.plugin import blocking_manager_key
 
 from workflow import append_only
@@ -13,6 +14,12 @@ from workflow import append_only
 def _settings_of_tests(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _language_of_tests(settings):
+    """A request in Korean leaves its language to the thread; the next test begins in English again."""
+    translation.activate(settings.LANGUAGE_CODE)
 
 
 def _is_transactional(item) -> bool:
