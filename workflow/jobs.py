@@ -65,7 +65,8 @@ def reconcile_attempts() -> int:
     stuck. One call lists a hundred sessions, so this costs the same whether webhooks come or not."""
     late = now() - timedelta(minutes=2)
     waiting = Attempt.objects.filter(status=AttemptStatus.OPEN, session_id__isnull=False)
-    known = set(waiting.filter(created_at__gt=now() - SESSION_WINDOW).values_list("session_id", flat=True))
+    recent = waiting.filter(created_at__gt=now() - SESSION_WINDOW).values_list("session_id", flat=True)
+    known = {session_id for session_id in recent if session_id}
     tried = _each(_ended_at_stripe(known), settlement.settle)
     older = waiting.filter(created_at__lte=now() - SESSION_WINDOW).order_by("created_at")
     tried += _each(older.values_list("session_id", flat=True)[:BATCH], settlement.settle_session)

@@ -107,7 +107,7 @@ class _Endpoint:
         self._operation = operation
         self._secret_key = secret_key
 
-    async def __call__(self, scope, receive, send) -> None:  # type: ignore[no-untyped-def]  # Starlette's ASGI triple
+    async def __call__(self, scope, receive, send) -> None:
         request = Request(scope, receive)
         body = await request.body()
         request_id = make_id("req_", length=14)
