@@ -76,10 +76,17 @@ def _record_failure(effect: Effect, error: Exception) -> None:
     effect.claimed_until = effect.queued_at = None
     effect.last_error = "".join(traceback.format_exception(error))[-4000:]
     effect.due_at = timezone.now() + next_wait(error, attempts=effect.attempts)
-    if effect.starts >= MAX_STARTS or getattr(error, "permanent", False):
+    if _is_outage(error):
+        effect.starts = 0  # it ended by itself, and nothing is wrong with it: only the way out is closed
+    elif effect.starts >= MAX_STARTS or getattr(error, "permanent", False):
         effect.quarantined_at = timezone.now()
-    effect.save(update_fields=["attempts", "claimed_until", "queued_at", "last_error", "due_at", "quarantined_at"])
+    effect.save(update_fields=["starts", "attempts", "claimed_until", "queued_at", "last_error", "due_at", "quarantined_at"])
     log.warning("effect %s %s of %s failed (%s)", effect.pk, effect.name, effect.subject, effect.attempts, exc_info=error)
+
+
+def _is_outage(error: Exception) -> bool:
+    """A provider that may answer later says so itself; it is asked for as long as it takes, and staff are shown that it is late."""
+    return getattr(error, "permanent", None) is False
 
 
 def next_wait(error: Exception, *, attempts: int) -> timedelta:

@@ -10,6 +10,7 @@ from django_q.models import OrmQ
 from core import outbox
 from core.outbox import jobs
 from core.outbox.models import Effect
+from integrations.base import AuthRefused, Unavailable
 
 pytestmark = pytest.mark.django_db
 
@@ -104,6 +105,37 @@ def test_five_failures_end_in_quarantine_and_staff_can_start_it_over(done, monke
     jobs.run_again(row)
     jobs.deliver(batch)
     assert done == ["done"]
+
+
+def test_an_outage_outside_never_ends_in_quarantine(done, monkeypatch):
+    """A provider that is down for an hour is no fault of the effect: it is tried until it answers, at most every ten minutes."""
+
+    def down(payload):
+        raise Unavailable("down", provider="stripe")
+
+    monkeypatch.setitem(jobs.HANDLERS, "bad", down)
+    batch = promise("bad")
+    for _try in range(20):
+        make_due()
+        jobs.deliver(batch)
+    row = Effect.objects.get()
+    assert (row.attempts, row.quarantined_at) == (20, None)
+    assert timedelta(minutes=9) < row.due_at - timezone.now() <= timedelta(minutes=10)
+
+    monkeypatch.setitem(jobs.HANDLERS, "bad", lambda payload: done.append("done"))
+    make_due()
+    jobs.deliver(batch)
+    assert done == ["done"]
+
+
+def test_a_key_that_is_refused_waits_for_a_person_at_once(done, monkeypatch):
+    def refused(payload):
+        raise AuthRefused("no", provider="stripe")
+
+    monkeypatch.setitem(jobs.HANDLERS, "bad", refused)
+    jobs.deliver(promise("bad"))
+
+    assert Effect.objects.get().quarantined_at is not None
 
 
 def test_a_handler_that_kills_its_process_is_counted_and_quarantined(done):
