@@ -95,7 +95,9 @@ def deadline_is_past(order: "Order") -> bool:
 
 @guard(_("There is no items invoice that can still be paid."))
 def items_invoice_can_be_paid(order: "Order") -> bool:
-    return _invoice(order, "items", "open", "expired") is not None
+    from workflow.payments import payable_invoice
+
+    return payable_invoice(order, kind="items") is not None
 
 
 @guard(_("There is no delivery invoice that can still be paid."))
@@ -145,7 +147,8 @@ def every_parcel_is_labelled(order: "Order") -> bool:
 
 @guard(_("Every live item must be in exactly one parcel."))
 def every_live_item_is_in_a_parcel(order: "Order") -> bool:
-    return all(item.parcel_id is not None for item in live_items(order))
+    parcels = {parcel.pk for parcel in _parcels(order) if not parcel.closed_at}
+    return all(item.parcel_id in parcels for item in live_items(order))
 
 
 @guard(_("Not every parcel is delivered."), only_for=["courier"])

@@ -89,21 +89,14 @@ def note_failure(parcel: Parcel, error: ProviderError | None) -> None:
 # --- One parcel -----------------------------------------------------------------------------------------------------------
 
 
-def take_in(parcel: Parcel, result: TrackingResult) -> None:
-    """Store what is new, tell people, and move the order when this was its last parcel."""
-    order = _store(parcel, result)
-    if order is not None:
-        move_order(order.pk)
-
-
 @retried
 @transaction.atomic
-def _store(parcel: Parcel, result: TrackingResult) -> Order | None:
-    """The order, if the parcel has just come to an end."""
+def take_in(parcel: Parcel, result: TrackingResult) -> None:
+    """Store what is new, tell people, and move the order when this was its last parcel: all of it, or none and it is asked again."""
     order = lock_order(parcel.order_id)
     parcel = Parcel.objects.select_for_update().get(pk=parcel.pk)
     if parcel.tracking_number != result.number:
-        return None  # staff corrected the number while the courier was asked
+        return  # staff corrected the number while the courier was asked
     new = _store_scans(parcel, result.scans)
     before, ended = parcel.status, parcel.delivered_at is not None or parcel.closed_at is not None
     if not ended:
@@ -114,12 +107,18 @@ def _store(parcel: Parcel, result: TrackingResult) -> Order | None:
     parcel.save()
     if new or parcel.status != before:
         tell(order, "shipment.status", parcel=parcel.position, status=str(parcel.status))
-    return order if not ended and parcel.status in (TrackingStatus.DELIVERED, TrackingStatus.RETURNED) else None
+    if not ended and parcel.status in (TrackingStatus.DELIVERED, TrackingStatus.RETURNED):
+        move_order(order.pk)
 
 
 def _store_scans(parcel: Parcel, scans: Iterable[TrackingScan]) -> int:
     known = set(parcel.scans.values_list("at", "code", "place"))
-    fresh = {(scan.at, scan.code[:40], scan.place[:120]): scan for scan in scans if now() - OLDEST_SCAN < scan.at < now() + NEWEST_SCAN}
+    # Without spaces at the end: MariaDB's unique keys do not see them, and would refuse the second row.
+    fresh = {
+        (scan.at, scan.code[:40].rstrip(), scan.place[:120].rstrip()): scan
+        for scan in scans
+        if now() - OLDEST_SCAN < scan.at < now() + NEWEST_SCAN
+    }
     rows = [
         TrackingEvent(parcel=parcel, at=at, code=code, place=place, status=scan.status, text=scan.text[:200])
         for (at, code, place), scan in fresh.items()

@@ -179,6 +179,8 @@ def pack_parcel(
     """Make or change a parcel: grams, cubic centimetres, and which items lie in it (None: every live item that is in no other)."""
     order = _begin(order_id, PACK, by=by, seen_version=seen_version)
     parcel = _parcel(order, parcel_id) if parcel_id else Parcel(order=order, position=_next_position(order))
+    if parcel.handed_over_at:
+        raise TransitionRefused(_("This parcel was handed over; it stays on record."))
     parcel.weight_g = _whole(weight_g, field="weight_g", low=1, high=70_000)
     parcel.volume_cm3 = _whole(volume_cm3, field="volume_cm3", low=1, high=1_000_000)
     parcel.save()
@@ -229,6 +231,8 @@ def label_parcel(order_id: int, *, parcel_id: int, courier: str, tracking_number
     """Courier and tracking number of a parcel. Correcting a shipped one starts its tracking anew; the old scans stay on record."""
     order = _begin(order_id, LABEL, by=by, seen_version=seen_version)
     parcel, number = _parcel(order, parcel_id), normalise(tracking_number)
+    if parcel.closed_at:
+        raise TransitionRefused(_("The journey of this parcel is over; it stays on record."))
     if courier not in COURIERS:
         raise Invalid(_("Unknown courier."), field="courier")
     if not COURIERS[courier].is_valid_number(number):

@@ -94,8 +94,9 @@ def end_parcels(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
 
 @writes(Write.UNPACK_PARCELS)
 def unpack_parcels(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
+    with_customer = {parcel.pk for parcel in order.parcels.all() if parcel.delivered_at}
     shipping.unpack(order, at=now())
-    _move_items(order, to=ItemStatus.INSPECTED, only=lambda item: item.status == ItemStatus.SHIPPED)
+    _move_items(order, to=ItemStatus.INSPECTED, only=lambda item: item.status == ItemStatus.SHIPPED and item.parcel_id not in with_customer)
 
 
 @writes(Write.PLAN_REFUNDS)

@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
+from integrations.couriers import TrackingResult, TrackingScan, TrackingStatus
 from workflow import tracking, work
 from workflow.models import Order, Parcel, StaffTask, TrackingEvent
 from workflow.process import Role, State
 from workflow.tests import factories
-from workflow.transitions import perform
+from workflow.transitions import TransitionRefused, perform
 
 pytestmark = pytest.mark.django_db
 
@@ -150,6 +151,74 @@ def test_nothing_heard_for_thirty_days_stops_the_asking_and_tells_staff(order, s
 
     assert order.parcels.get(courier="fedex").next_poll_at is None
     assert StaffTask.objects.filter(kind="courier_silent", order=order).exists()
+
+
+def test_a_worker_that_dies_before_it_moves_the_order_leaves_the_parcel_to_be_asked_again(order, sandbox, monkeypatch):
+    for parcel in (FEDEX, EMS):
+        sandbox.move_parcel(*parcel, "delivered")
+
+    def die(*args, **kwargs):
+        raise SystemExit
+
+    with monkeypatch.context() as here, pytest.raises(SystemExit):
+        here.setattr(tracking, "perform", die)
+        poll()
+    poll()
+
+    assert factories.reload(order).state == State.DELIVERED
+
+
+def test_what_was_delivered_stays_with_the_customer_when_the_rest_is_sent_again(order, sandbox):
+    sandbox.move_parcel(*FEDEX, "delivered")
+    sandbox.move_parcel(*EMS, "returned")
+    poll()
+    assert factories.reload(order).state == State.RETURNED
+
+    perform(order.pk, Order.reship, by=factories.by(Role.WAREHOUSE))
+
+    assert list(order.items.values_list("status", "parcel__status")) == [("shipped", "delivered"), ("inspected", None)]
+    factories.confirm_fee(factories.reload(order))
+    factories.pay(factories.reload(order), "delivery")
+    last = order.parcels.latest("position")
+    work.label_parcel(order.pk, parcel_id=last.pk, courier="fedex", tracking_number="477179081230", by=factories.by(Role.WAREHOUSE))
+    perform(order.pk, Order.ship, by=factories.by(Role.WAREHOUSE))
+    assert list(order.items.values_list("status", "parcel__position")) == [("shipped", 1), ("shipped", 3)]
+
+
+def test_nothing_is_packed_into_a_parcel_of_an_earlier_journey(order, sandbox):
+    for parcel in (FEDEX, EMS):
+        sandbox.move_parcel(*parcel, "returned")
+    poll()
+    warehouse = factories.by(Role.WAREHOUSE)
+    perform(order.pk, Order.reship, by=warehouse)
+
+    with pytest.raises(TransitionRefused):
+        work.pack_parcel(order.pk, parcel_id=order.parcels.first().pk, weight_g=1, volume_cm3=1, by=warehouse)
+
+
+def test_a_parcel_of_an_earlier_journey_gets_no_new_number(order, sandbox):
+    for parcel in (FEDEX, EMS):
+        sandbox.move_parcel(*parcel, "returned")
+    poll()
+    warehouse = factories.by(Role.WAREHOUSE)
+    perform(order.pk, Order.reship, by=warehouse)
+    factories.confirm_fee(factories.reload(order))
+    factories.pay(factories.reload(order), "delivery")
+
+    with pytest.raises(TransitionRefused):
+        work.label_parcel(order.pk, parcel_id=order.parcels.first().pk, courier="fedex", tracking_number="477179081230", by=warehouse)
+
+
+def test_places_that_differ_only_in_spaces_are_one_place(order, sandbox):
+    """MariaDB's unique keys hold "SEOUL" and "SEOUL " equal: the second would refuse the whole answer, for ever."""
+    parcel, at = order.parcels.get(courier="fedex"), now() - timedelta(hours=1)
+    scans = tuple(TrackingScan(at=at, code="PU", status=TrackingStatus.IN_TRANSIT, text="x", place=place) for place in ("SEOUL", "SEOUL "))
+    result = TrackingResult(number=parcel.tracking_number, status=TrackingStatus.IN_TRANSIT, scans=scans)
+
+    tracking.take_in(parcel, result)
+    tracking.take_in(parcel, result)
+
+    assert [scan.place for scan in parcel.scans.all()] == ["SEOUL"]
 
 
 def test_the_warehouse_can_stand_in_with_a_proof(order):
