@@ -9,12 +9,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils.timezone import localdate, now
 
 from integrations import exchange_rate, stripe
 from integrations.base import ProviderError
 from workflow import checkout, notices, pricing, refunds, settlement, stuck, tracking
 from workflow.models import Attempt, AttemptStatus, Order, Refund, RefundStatus, StripeEvent
+from workflow.models.payments import OPEN_REFUND
 from workflow.process import State
 from workflow.transitions import By, TransitionRefused, ask, perform
 
@@ -33,14 +35,18 @@ def settle_inbox() -> int:
 
 def expire_quotes() -> int:
     """Ask for the end of every quote whose deadline passed unpaid and without a payment in process."""
-    in_process = Attempt.objects.filter(processing=True, status=AttemptStatus.OPEN).values("invoice__order_id")
+    # Left out are also those whose session is being closed: an outage must not fill the round with what waits already.
+    busy = Q(processing=True, status=AttemptStatus.OPEN) | Q(status=AttemptStatus.CLOSING)
+    in_process = Attempt.objects.filter(busy).values("invoice__order_id")
     due = Order.objects.filter(state=State.AWAITING_ITEM_PAYMENT, pay_by__lte=now(), hold_reason="").exclude(pk__in=in_process)
     return _each(due.values_list("pk", flat=True)[:BATCH], lambda pk: ask(pk, Order.expire_quote, by=By.job()))
 
 
 def complete_orders() -> int:
     """Close delivered orders whose claim window is over."""
+    refunding = Refund.objects.filter(status__in=OPEN_REFUND, order__isnull=False).values("order_id")
     due = Order.objects.filter(state=State.DELIVERED, delivered_at__lte=now() - settings.CLAIM_WINDOW, hold_reason="")
+    due = due.exclude(pk__in=refunding)
     return _each(due.values_list("pk", flat=True)[:BATCH], lambda pk: perform(pk, Order.complete, by=By.job()))
 
 

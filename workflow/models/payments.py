@@ -262,6 +262,10 @@ class RefundStatus(models.TextChoices):
     DECLINED = "declined", _("declined")
 
 
+#: somebody has still to do something about it
+OPEN_REFUND = (RefundStatus.PROPOSED, RefundStatus.APPROVED, RefundStatus.SENT, RefundStatus.FAILED)
+
+
 class Refund(models.Model):
     """Money that goes back to the card of one payment. `key` makes a repeated request at Stripe the same one."""
 
@@ -289,7 +293,7 @@ class Refund(models.Model):
 
     @property
     def is_open(self) -> bool:
-        return self.status in (RefundStatus.PROPOSED, RefundStatus.APPROVED, RefundStatus.SENT, RefundStatus.FAILED)
+        return self.status in OPEN_REFUND
 
 
 class StripeEvent(models.Model):

@@ -11,6 +11,7 @@ from core.outbox.models import Effect as EffectRow
 from integrations import stripe
 from integrations.base import Unavailable
 from workflow import checkout, invariants, payments, refunds, settlement
+from workflow import jobs as workflow_jobs
 from workflow.jobs import expire_quotes, reconcile_attempts, settle_inbox
 from workflow.models import Attempt, LedgerEntry, Order, Refund, StaffTask, StripeEvent
 from workflow.process import Role, State
@@ -293,3 +294,14 @@ def test_a_refund_that_failed_before_it_was_booked_stays_out_of_the_ledger(order
     assert Refund.objects.get().status == "failed"
     assert sum(e.amount_cents for e in LedgerEntry.objects.all()) == 3714
     assert broken() == []
+
+
+def test_orders_that_cannot_be_completed_do_not_crowd_out_those_that_can(db, monkeypatch):
+    monkeypatch.setattr(workflow_jobs, "BATCH", 1)
+    waiting, ready = factories.order_at(State.DELIVERED), factories.order_at(State.DELIVERED)
+    Order.objects.update(delivered_at=now() - timedelta(days=15))
+    Refund.objects.create(order=waiting, amount_usd_cents=1, reason="x", key="x", status="failed")
+
+    workflow_jobs.complete_orders()
+
+    assert [factories.reload(order).state for order in (waiting, ready)] == [State.DELIVERED, State.COMPLETED]
