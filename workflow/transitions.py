@@ -288,11 +288,14 @@ def ask(order_id: int, move: Callable[..., Any] | str, *, by: By, seen_version: 
 
 HOLDERS = frozenset({Role.SUPPORT, Role.FINANCE, Role.OWNER})
 ASKERS = frozenset({Role.BUYER, Role.SUPPORT, Role.WAREHOUSE, Role.OWNER})
+ANSWERERS = ASKERS | {Actor.CUSTOMER}
 
 
 def _beside(order_id: int, *, by: By, roles: frozenset[Any]) -> Order:
     order = lock_order(order_id)
-    if by.actor == "staff" and not by.roles & roles:
+    if by.actor == Actor.CUSTOMER and (by.user is None or by.user.pk != order.customer_id):
+        raise NotFound
+    if by.actor in ("staff", Actor.CUSTOMER) and not by.roles & roles and by.actor not in roles:
         raise TransitionRefused(_("You may not do this."), code="not_allowed")
     if order.is_closed:
         raise TransitionRefused(_("The order is closed."))
@@ -339,7 +342,7 @@ def ask_customer(order_id: int, *, question: str, by: By) -> Order:
 @transaction.atomic
 def answer_question(order_id: int, *, by: By) -> Order:
     """The customer answered (or staff settled it with them): the order waits on staff again."""
-    order = _beside(order_id, by=by, roles=ASKERS)
+    order = _beside(order_id, by=by, roles=ANSWERERS)
     if not order.question:
         raise TransitionRefused(_("No question is open."))
     order.question, order.asked_at = "", None

@@ -63,7 +63,7 @@ class OrderEvent(models.Model):
             self.actor,
             self.user_id,
             self.door,
-            self.facts,
+            json.loads(json.dumps(self.facts)),  # as it will be read back: keys are texts, and sort as texts
             (self.at - EPOCH) // timedelta(microseconds=1),
             self.previous_hash,
         ]
