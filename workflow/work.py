@@ -232,7 +232,7 @@ def label_parcel(order_id: int, *, parcel_id: int, courier: str, tracking_number
     order = _begin(order_id, LABEL, by=by, seen_version=seen_version)
     parcel, number = _parcel(order, parcel_id), normalise(tracking_number)
     if parcel.closed_at:
-        raise TransitionRefused(_("The journey of this parcel is over; it stays on record."))
+        raise TransitionRefused(_("This parcel was handed over; it stays on record."))
     if courier not in COURIERS:
         raise Invalid(_("Unknown courier."), field="courier")
     if not COURIERS[courier].is_valid_number(number):
