@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line; `python manage.py help` lists the commands, contract-worthy ones are in the README."""
+"""Django's command line; `python manage.py help` lists the commands, the README says which matter."""
 
 import os
 import sys

@@ -36,7 +36,7 @@ class BidangilError(Exception):
 
 
 class NotFound(BidangilError):
-    """Also for things of other people: both answer alike (contract.md section 4)."""
+    """Also for things of other people: both answer alike."""
 
     status_code = 404
     code = "not_found"

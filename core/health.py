@@ -86,7 +86,7 @@ def _all_applied() -> None:
 
 
 def wrong_isolation() -> Findings:
-    """READ COMMITTED is what locks and counters are written for (design.md section 7)."""
+    """READ COMMITTED is what locks and counters are written for."""
     if connection.vendor != "mysql":
         return {}
     mysql: Any = connection

@@ -1,6 +1,6 @@
 """Won and U.S. cents, as integers; the only place where one becomes the other.
 
-Rules (design.md section 3): convert once per line, round half up, fees on the sum of the rounded lines. No float ever enters.
+Rules: convert once per line, round half up, fees on the sum of the rounded lines. No float ever enters.
 """
 
 from decimal import ROUND_HALF_UP, Decimal

@@ -1,7 +1,7 @@
 """Every periodic job, as one table. `manage.py sync_schedules` puts it into django-q2's schedule rows; the worker runs them.
 
 Jobs are named by their dotted path, so this file imports nobody. django-q2 looks every 30 s; a run that was missed is not made up for
-(catch_up False). Jobs are safe to run twice (design.md section 6).
+(catch_up False). Jobs are safe to run twice.
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,6 @@ JOBS = (
     Job("orders: complete what was delivered long ago", "workflow.jobs.complete_orders", minutes=HOURLY),
     Job("parcels: ask the couriers", "workflow.jobs.poll_couriers", minutes=5),
     Job("exchange rate: refresh", "workflow.jobs.refresh_exchange_rate", minutes=HOURLY),
-    Job("customers' door: forget kept answers", "customer_api.jobs.trim", minutes=HOURLY),
     Job("accounts: clear expired sessions", "core.accounts.sessions.clear_expired", minutes=24 * HOURLY),
     Job("events: trim the streams", "core.events.trim", minutes=HOURLY),
     Job("customer API: forget kept answers and counted tries", "customer_api.jobs.trim", minutes=HOURLY),

@@ -1,4 +1,4 @@
-"""Every setting, in fixed sections, from the environment only (`.env.example` explains each; contract.md section 2).
+"""Every setting, in fixed sections, from the environment only (`.env.example` explains each).
 
 `ENVIRONMENT` is `local` (default: SQLite, sandbox providers, files on disk), `test` or `production`. In production a missing or
 unsafe value stops the start and names the variable, never its value: `core/checks.py` holds those rules.

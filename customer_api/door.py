@@ -1,6 +1,6 @@
 """What every request under /api passes before and after its endpoint: size and kind of the body, CORS, wrong methods, no caching.
 
-django-ninja answers unknown methods with text and reads any content type as JSON; this is where both become what contract.md says.
+django-ninja answers unknown methods with text and reads any content type as JSON; this is where both become problem+json.
 """
 
 import json

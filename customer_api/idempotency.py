@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: the same request twice has one effect and one answer (contract.md section 4).
+"""`Idempotency-Key`: the same request twice has one effect and one answer.
 
 The row that claims the key is the first statement of the effect's own transaction and gets the answer as its last: both exist, or
 neither. A second request with the key waits at the unique constraint until the first has ended, then reads its answer. A refused

@@ -1,4 +1,4 @@
-"""What must hold, always (contract.md section 6), checked on the whole database and at Stripe.
+"""What must hold, always, checked on the whole database and at Stripe.
 
 Each check yields one line per fault. `INVARIANTS` is the list that `manage.py verify_invariants` walks.
 """
@@ -181,7 +181,8 @@ def journal_and_ledger_are_append_only() -> Iterator[str]:
 
 def nothing_is_late_unseen() -> Iterator[str]:
     shown = set(StaffTask.objects.filter(kind=stuck.KIND, done_at=None).values_list("key", flat=True))
-    yield from (f"{key}: undone and no staff task" for key, _order, _text in stuck.undone_since(now() - stuck.TOO_LATE) if key not in shown)
+    late = stuck.undone_since(now() - stuck.TOO_LATE)
+    yield from (f"{undone.key}: undone and no staff task" for undone in late if undone.key not in shown)
 
 
 INVARIANTS = (

@@ -1,6 +1,6 @@
 """From won to the customer's bill: which rate, which fees, which lines. Pure sums; `payments.py` makes invoices of them.
 
-Rules (design.md section 3): convert once per line and round half up, fees on the sum of the rounded lines. The rate and the fee
+Rules: convert once per line and round half up, fees on the sum of the rounded lines. The rate and the fee
 policy are frozen on the quote version; delivery is billed at the rate of the items quote that was paid.
 """
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 #: a rate outside this band, or that moved by more than 5 % a day, is kept but not used
 RATE_BAND = (Decimal(900), Decimal(2000))
 MAX_DAILY_MOVE = Decimal("0.05")
+#: and never by more than this, however long nothing was heard
+MAX_MOVE = Decimal("0.20")
 RATE_MAX_AGE = timedelta(days=7)
 RATE_STALE_AFTER = timedelta(hours=36)
 
@@ -60,7 +62,7 @@ def why_refused(rate: "Rate", *, last: ExchangeRate | None) -> str:
         return ""
     days = max(1, (rate.as_of - last.as_of).days)
     moved = abs(rate.krw_per_usd - last.krw_per_usd) / last.krw_per_usd
-    return f"moved {moved:.1%} in {days} d" if moved > MAX_DAILY_MOVE * days else ""
+    return f"moved {moved:.1%} in {days} d" if moved > min(MAX_DAILY_MOVE * days, MAX_MOVE) else ""
 
 
 # --- Lines ----------------------------------------------------------------------------------------------------------------

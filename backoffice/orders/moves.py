@@ -63,7 +63,7 @@ class MoveForm(forms.Form):
             )
 
     def facts(self) -> dict[str, Any]:
-        """As `transitions.ask` takes them: JSON-able, with the names of the contract."""
+        """As `transitions.ask` takes them: JSON-able, with the names in `process.py`."""
         said = {
             name: _as_json(value) for name, value in self.cleaned_data.items() if name not in ("version", "our_fault", "items_refund_usd")
         }

@@ -2,7 +2,7 @@
 
 Each cluster runs in a process group of its own (commands/cluster.py) and is stopped by a SIGTERM to its parent process alone: then
 it finishes what it has begun. A cluster that hangs is found by the watchdog below and killed as a group; its jobs come back after
-`retry` seconds (at-least-once, design.md section 6).
+`retry` seconds (at-least-once, docs/decisions/0003-jobs.md).
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""A request's body, read whole on the event loop: a slow, endless or half-sent one costs no thread (design.md section 5).
+"""A request's body, read whole on the event loop: a slow, endless or half-sent one costs no thread.
 
 Small bodies stay in memory, larger ones go to a temporary file. Limits: how large, how long between two pieces, how long in all.
 """

@@ -70,7 +70,7 @@ class Answer:
         return self.json[name]
 
     def is_problem(self, status: int, code: str) -> bool:
-        """Whether this is exactly the problem+json that contract.md promises."""
+        """Whether this is problem+json with exactly our members."""
         assert self.status == status, self
         assert self.headers["Content-Type"] == "application/problem+json", self
         assert sorted(self.json) == ["code", "detail", "errors", "status", "title", "type"]

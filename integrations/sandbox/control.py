@@ -1,4 +1,4 @@
-"""The tests' door, /_control (contract.md section 5): faults, the record of requests, and what payers, banks and couriers do.
+"""The tests' door, /_control: faults, the record of requests, and what payers, banks and couriers do.
 
 Every answer is JSON; a mistake in the question is a 400 or 404, a move that cannot be made now (paying an expired session) a 409.
 """

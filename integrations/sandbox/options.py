@@ -22,7 +22,7 @@ def default_webhook_url() -> str:
 
 @dataclass(frozen=True)
 class Credentials:
-    """The keys the stand-ins accept. Names and defaults are those of the product's settings (contract.md section 2)."""
+    """The keys the stand-ins accept. Names and defaults are those of the product's settings."""
 
     stripe_secret_key: str = "sk_test_sandbox"  # noqa: S105
     stripe_webhook_secret: str = "whsec_sandbox"  # noqa: S105

@@ -40,7 +40,7 @@ class ControlRefused(Exception):
 
 
 class Sandbox:
-    """A handle on one running sandbox and its control door (contract.md section 5)."""
+    """A handle on one running sandbox and its control door."""
 
     def __init__(self, command: list[str], *, environment: dict[str, str], books_path: Path, log_path: Path) -> None:
         self._command = command
@@ -103,7 +103,7 @@ class Sandbox:
         return f"{self.url}/stripe"
 
     def settings(self) -> dict[str, str]:
-        """The product's environment for talking to this sandbox (contract.md section 2); credentials are the defaults."""
+        """The product's environment for talking to this sandbox; credentials are the defaults."""
         return {
             "SANDBOX_URL": self.url,
             "STRIPE_API_BASE": self.stripe_url,

@@ -1,4 +1,4 @@
-"""What goes back when an order is cancelled, state by state (contract.md section 3), and what becomes of refunds at Stripe."""
+"""What goes back when an order is cancelled, state by state, and what becomes of refunds at Stripe."""
 
 import pytest
 
