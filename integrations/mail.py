@@ -24,9 +24,9 @@ def send_email(*, to: str, subject: str, text: str, html: str, message_id: str, 
     try:
         _send(_message(to=to, subject=subject, text=text, html=html, headers=headers))
     except ProviderError as error:
-        log.warning("mail send %s failed: %s", message_id.partition("@")[0], error)
+        log.warning("mail send %s failed: %s", message_id.strip("<>").partition("@")[0], error)
         raise
-    log.info("mail send %s taken", message_id.partition("@")[0])
+    log.info("mail send %s taken", message_id.strip("<>").partition("@")[0])
 
 
 def _message(*, to: str, subject: str, text: str, html: str, headers: dict[str, str]) -> "EmailMultiAlternatives":

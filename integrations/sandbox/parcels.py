@@ -80,8 +80,9 @@ class Parcels:
         return parcel["scans"] if parcel else []
 
     def all(self) -> list[Document]:
-        """The last moved first, then those only asked about."""
-        return sorted(self.books.find(PARCEL), key=lambda parcel: parcel["moved_at"] or "", reverse=True)
+        """What still moves before what has arrived; in each the newest first."""
+        newest = sorted(self.books.find(PARCEL), key=lambda parcel: parcel["moved_at"] or parcel["asked_at"] or "", reverse=True)
+        return sorted(newest, key=lambda parcel: bool(parcel["scans"]) and parcel["scans"][-1]["status"] in ("delivered", "returned"))
 
     def _get(self, courier: str, number: str) -> Document | None:
         return self.books.get(PARCEL, _id(courier, number))
