@@ -72,6 +72,10 @@ def environment(_request: HttpRequest) -> list[Any]:
     return names.get(settings.ENVIRONMENT, [])
 
 
+def favicon(_request: HttpRequest) -> str:
+    return static("backoffice/favicon.svg")
+
+
 def stylesheet(_request: HttpRequest) -> str:
     return static("backoffice/backoffice.css")
 

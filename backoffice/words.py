@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from workflow.process import TRANSITIONS, Effect, State, Waits
+from workflow.work import courier_choices
 
 #: who must act -> the tone of pills, cards and numbers (backoffice.css)
 TONE_OF_WAITS = {Waits.STAFF: "staff", Waits.CUSTOMER: "customer", Waits.COURIER: "courier", Waits.NOBODY: "nobody"}
@@ -189,6 +190,10 @@ def task_kind(kind: str) -> Any:
 def notice_kind(kind: str) -> Any:
     """Staff are told of the same events as the customer, under the same words."""
     return NOTICE_KINDS.get(kind) or happened(kind.removeprefix("staff_"))
+
+
+def courier_name(code: str) -> str:
+    return dict(courier_choices()).get(code, code)
 
 
 def effect_words(name: str) -> Any:

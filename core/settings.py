@@ -327,6 +327,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
     "ENVIRONMENT": "backoffice.site.environment",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "backoffice.site.favicon"}],
     "STYLES": ["backoffice.site.stylesheet", "backoffice.site.order_stylesheet"],
     "SCRIPTS": ["backoffice.site.script", "backoffice.site.live_script", "backoffice.site.totals_script"],
     "SIDEBAR": {"navigation": "backoffice.site.navigation"},

@@ -11,7 +11,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from backoffice.words import happened
+from backoffice.words import courier_name, happened
 from core.money import format_krw, format_usd
 from workflow.models import ItemStatus, OrderEvent
 from workflow.process import Actor, State
@@ -121,7 +121,7 @@ FACTS: dict[str, tuple[Any, Callable[[Any], str]]] = {
     "parcels": (_("parcels"), str),
     "weight_g": (_("weight"), lambda grams: f"{grams:,} g"),
     "volume_cm3": (_("volume"), lambda volume: f"{volume:,} cm³"),
-    "courier": (_("courier"), lambda code: str(code).upper()),
+    "courier": (_("courier"), courier_name),
     "tracking_number": (_("tracking number"), str),
     "delivered_at": (_("delivered"), _time),
     "changed": (_("changed"), lambda names: ", ".join(map(str, names))),

@@ -11,7 +11,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from backoffice.shops import shop_link
-from backoffice.words import effect_words
+from backoffice.words import courier_name, effect_words
 from core import money
 
 register = template.Library()
@@ -69,7 +69,13 @@ def kilos(grams: int | None) -> str:
     return "–" if grams is None else f"{grams:,} g"
 
 
+@register.filter
+def volume(cm3: int | None) -> str:
+    return "–" if cm3 is None else f"{cm3:,} cm³"
+
+
 register.filter("effect", effect_words)
+register.filter("courier", courier_name)
 
 
 @register.filter
