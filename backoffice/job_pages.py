@@ -44,11 +44,15 @@ class OpenFilter(ChoiceFilter):
 
 
 class TaskPage(Page):
-    list_display = ("text", "kind_words", "order_number", "since", "finished", "done_button")
+    list_display = ("words", "kind_words", "order_number", "since", "finished", "done_button")
     list_display_links = None
     list_filter = (OpenFilter,)
-    fields = readonly_fields = ("text", "kind_words", "order_number", "since", "finished", "done_by")
+    fields = readonly_fields = ("words", "kind_words", "order_number", "since", "finished", "done_by")
     actions = ("finish_chosen",)
+
+    @admin.display(description=_("what is the matter"))
+    def words(self, task: StaffTask) -> str:
+        return task.words
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StaffTask]:
         return StaffTask.objects.prefetch_related("order")

@@ -10,7 +10,7 @@ from itertools import islice
 
 from django.conf import settings
 from django.utils.timezone import now
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from core.accounts.models import Locale, User, normalise_email
 from core.notices import Letter, write
@@ -102,5 +102,5 @@ def _remind(reminder: reminders.Reminder) -> bool:
 
 def _hand_questions_to_staff() -> None:
     for order in reminders.unanswered(now()):
-        text = _("The customer has not answered our question, through all reminders.")
+        text = gettext_noop("The customer has not answered our question, through all reminders.")
         payments.staff_task(key=f"{order.subject}:{reminders.question_key(order)}", kind="question_unanswered", order=order, text=text)

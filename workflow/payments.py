@@ -222,9 +222,9 @@ def book_unapplied(
     return entry if made else None
 
 
-def staff_task(*, key: str, kind: str, order: Order | None, text: str) -> None:
-    """Put something before staff, once per key."""
-    StaffTask.objects.get_or_create(key=key[:120], defaults={"kind": kind, "order": order, "text": text})
+def staff_task(*, key: str, kind: str, order: Order | None, text: str, **values: Any) -> None:
+    """Put something before staff, once per key. `text` is a msgid (gettext_noop) and `values` fill it, in the reader's language."""
+    StaffTask.objects.get_or_create(key=key[:120], defaults={"kind": kind, "order": order, "text": text, "values": values})
 
 
 def new_key(prefix: str) -> str:

@@ -147,6 +147,10 @@ class Effect(models.TextChoices):
     TRACK_PARCELS = "track_parcels", _("first look at the courier")
 
 
+#: what people call the facts they give with a transition
+FACT_LABELS = {"reason": _("Reason"), "proof": _("Proof"), "delivered_at": _("Delivered at")}
+
+
 class OrderProcess(StateModel):
     """The process part of `models.Order`."""
 

@@ -12,10 +12,11 @@ from django.db import transaction
 from django.db.models import Sum
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from core import outbox
 from core.errors import Conflict
+from core.money import format_usd
 from integrations import stripe
 from integrations.base import ProviderError
 from workflow import payments
@@ -100,7 +101,7 @@ def _plan(order: Order, *, capture: LedgerEntry, amount_usd_cents: int, by: "By"
         proposed_by=by.user if by.actor == "staff" else None,
     )
     if needs_second:
-        text = _("A refund of more than $200 needs a second person.")
+        text = gettext_noop("A refund of more than $200 needs a second person.")
         payments.staff_task(key=f"refund:{refund.key}", kind="refund_to_approve", order=order, text=text)
     return amount_usd_cents
 
@@ -167,8 +168,8 @@ def send_refunds(order_id: int) -> None:
 
 def _send(refund: Refund) -> None:
     if not refund.payment_intent_id:
-        text = _("A payment recorded by hand must be given back by hand: %(cents)s cents.") % {"cents": refund.amount_usd_cents}
-        payments.staff_task(key=f"refund-by-hand:{refund.key}", kind="refund_by_hand", order=refund.order, text=text)
+        text, usd = gettext_noop("A payment recorded by hand must be given back by hand: %(usd)s."), format_usd(refund.amount_usd_cents)
+        payments.staff_task(key=f"refund-by-hand:{refund.key}", kind="refund_by_hand", order=refund.order, text=text, usd=usd)
         return
     _book(_known_at_stripe(refund) or _create(refund))
 
@@ -229,8 +230,8 @@ def _book_locked(found: stripe.Refund, *, order_id: int | None) -> str:
     refund.last_error = (found.failure_reason or "")[:300]
     refund.save()
     if refund.status == RefundStatus.FAILED:
-        text = _("A refund failed at Stripe: %(why)s") % {"why": found.failure_reason or found.status}
-        payments.staff_task(key=f"refund-failed:{found.id}", kind="refund_failed", order=order, text=text)
+        text, why = gettext_noop("A refund failed at Stripe: %(why)s"), found.failure_reason or found.status
+        payments.staff_task(key=f"refund-failed:{found.id}", kind="refund_failed", order=order, text=text, why=why)
     if order is not None:
         tell(order, "order.invoice", refund=refund.status)
     return f"refund {refund.status}"

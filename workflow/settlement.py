@@ -13,8 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils.timezone import now
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 from django_q.tasks import async_task
 
 from core.errors import BidangilError, Conflict
@@ -120,12 +119,12 @@ def _note_dispute(thing: dict[str, Any]) -> str:
 
     capture = LedgerEntry.objects.filter(kind=LedgerKind.CAPTURE, payment_intent_id=thing.get("payment_intent") or "-").first()
     order = capture.order if capture else None
-    text = _("A payment is disputed at Stripe (%(reason)s).") % {"reason": thing.get("reason", "?")}
-    payments.staff_task(key=f"dispute:{thing.get('id', '?')}", kind="dispute", order=order, text=text)
+    text, reason = gettext_noop("A payment is disputed at Stripe (%(reason)s)."), str(thing.get("reason", "?"))
+    payments.staff_task(key=f"dispute:{thing.get('id', '?')}", kind="dispute", order=order, text=text, reason=reason)
     if order is None:
         return "dispute of an unknown payment"
     try:
-        hold(order.pk, reason=text, by=By.stripe())
+        hold(order.pk, reason=text % {"reason": reason}, by=By.stripe())
     except TransitionRefused:
         return "dispute noted; the order is closed or on hold already"
     return "dispute: order on hold"
@@ -172,7 +171,7 @@ def _keep_aside(session: stripe.CheckoutSession) -> str:
         amount_cents=session.amount_total_cents,
         currency=session.currency,
         payment_intent_id=session.payment_intent_id,
-        why=_("A paid session that belongs to no order of ours."),
+        why=gettext_noop("A paid session that belongs to no order of ours."),
     )
     return "unapplied: not a session of ours"
 
@@ -243,12 +242,12 @@ def _why_not_applied(order: Order, attempt: Attempt, session: stripe.CheckoutSes
     """Why this money does not pay its invoice, or an empty string."""
     invoice = attempt.invoice
     if (session.amount_total_cents, session.currency) != (invoice.amount_usd_cents, invoice.currency):
-        return _("Another amount or currency than the invoice asks for.")
+        return gettext_noop("Another amount or currency than the invoice asks for.")
     if session.metadata.get("order", order.number) != order.number:
-        return _("The payment names another order.")
+        return gettext_noop("The payment names another order.")
     payable = payments.payable_invoice(order, kind=invoice.kind)
     if payable is None or payable.pk != invoice.pk:
-        return _("The invoice was already paid, withdrawn or had run out.")
+        return gettext_noop("The invoice was already paid, withdrawn or had run out.")
     return ""
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils.timezone import now
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from integrations.base import NotFound, ProviderError
 from integrations.couriers import COURIERS, TrackingResult, TrackingScan, TrackingStatus
@@ -82,8 +82,10 @@ def note_failure(parcel: Parcel, error: ProviderError | None) -> None:
     words = f"{type(error).__name__}: {error}" if error else "unusable answer"
     Parcel.objects.filter(pk=parcel.pk).update(poll_failures=failures, poll_error=words[:300], polled_at=now(), next_poll_at=now() + wait)
     if failures == 5:
-        text = _("The courier has not answered usefully five times in a row: %(words)s") % {"words": words}
-        payments.staff_task(key=f"poll:{parcel.pk}:{parcel.tracking_number}", kind="courier_silent", order=parcel.order, text=text)
+        text = gettext_noop("The courier has not answered usefully five times in a row: %(words)s")
+        payments.staff_task(
+            key=f"poll:{parcel.pk}:{parcel.tracking_number}", kind="courier_silent", order=parcel.order, text=text, words=words
+        )
 
 
 # --- One parcel -----------------------------------------------------------------------------------------------------------
@@ -138,8 +140,11 @@ def _set_status(parcel: Parcel, result: TrackingResult) -> None:
 
 
 def _note_contradiction(parcel: Parcel, result: TrackingResult) -> None:
-    text = _("The courier said “%(old)s” and now says “%(new)s”.") % {"old": parcel.status, "new": result.status}
-    payments.staff_task(key=f"contradiction:{parcel.pk}:{result.status}", kind="courier_contradiction", order=parcel.order, text=text)
+    text = gettext_noop("The courier said “%(old)s” and now says “%(new)s”.")
+    said = {"old": str(parcel.status), "new": str(result.status)}
+    payments.staff_task(
+        key=f"contradiction:{parcel.pk}:{result.status}", kind="courier_contradiction", order=parcel.order, text=text, **said
+    )
 
 
 def _plan_next(parcel: Parcel, result: TrackingResult) -> None:
@@ -150,7 +155,7 @@ def _plan_next(parcel: Parcel, result: TrackingResult) -> None:
     parcel.next_poll_at = now() + _interval(now() - _last_news(parcel, result))
     if now() - _last_news(parcel, result) > SILENT_AFTER:
         parcel.next_poll_at = None
-        text = _("Nothing was heard of this parcel for 30 days; it is no longer asked for.")
+        text = gettext_noop("Nothing was heard of this parcel for 30 days; it is no longer asked for.")
         payments.staff_task(key=f"silent:{parcel.pk}:{parcel.tracking_number}", kind="courier_silent", order=parcel.order, text=text)
 
 

@@ -26,7 +26,7 @@ from workflow import writes
 from workflow.fsm import Guard, Spec
 from workflow.models import Order, OrderEvent
 from workflow.models.journal import Door
-from workflow.process import TRANSITIONS, Actor, Role, roles_of
+from workflow.process import FACT_LABELS, TRANSITIONS, Actor, Role, roles_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -212,7 +212,7 @@ def _check_facts(spec: Spec, *, by: By, facts: dict[str, Any]) -> None:
     for name in spec.asks:
         needed = name != "proof" or (by.actor == "staff" and bool(spec.proof_from))
         if needed and not str(facts.get(name) or "").strip():
-            raise TransitionRefused(_("“%(name)s” is needed.") % {"name": name}, code="fact_missing")
+            raise TransitionRefused(_("“%(name)s” is needed.") % {"name": FACT_LABELS[name]}, code="fact_missing")
     for name, kind in spec.asks.items():
         if kind == "datetime":
             facts[name] = _past_moment(facts[name], name=name)
@@ -223,10 +223,10 @@ def _past_moment(said: Any, *, name: str) -> str:
     try:
         moment = datetime.fromisoformat(str(said))
     except ValueError:
-        raise TransitionRefused(_("“%(name)s” is not a time.") % {"name": name}, code="fact_invalid") from None
+        raise TransitionRefused(_("“%(name)s” is not a time.") % {"name": FACT_LABELS[name]}, code="fact_invalid") from None
     moment = make_aware(moment) if is_naive(moment) else moment
     if moment > now():
-        raise TransitionRefused(_("“%(name)s” lies in the future.") % {"name": name}, code="fact_invalid")
+        raise TransitionRefused(_("“%(name)s” lies in the future.") % {"name": FACT_LABELS[name]}, code="fact_invalid")
     return moment.isoformat()
 
 

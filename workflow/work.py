@@ -77,9 +77,7 @@ def _item(order: Order, item_id: int) -> Item:
 
 def _whole(value: Any, *, field: str, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise Invalid(
-            _("%(field)s must be a whole number from %(low)s to %(high)s.") % {"field": field, "low": low, "high": high}, field=field
-        )
+        raise Invalid(_("A whole number from %(low)s to %(high)s is needed.") % {"low": low, "high": high}, field=field)
     return value
 
 
@@ -186,6 +184,8 @@ def pack_parcel(
     parcel.save()
     wanted = {i.pk for i in order.items.all() if i.is_live and i.parcel_id in (None, parcel.pk)} if item_ids is None else set(item_ids)
     chosen = [_item(order, item_id) for item_id in wanted]
+    if {item.parcel_id for item in chosen} & {other.pk for other in order.parcels.all() if other.handed_over_at}:
+        raise TransitionRefused(_("This parcel was handed over; it stays on record."))
     Item.objects.filter(parcel=parcel).exclude(pk__in=wanted).update(parcel=None)
     Item.objects.filter(pk__in=[item.pk for item in chosen]).update(parcel=parcel)
     _finish(order, PACK, by=by, facts={"parcel": parcel.position, "weight_g": weight_g, "volume_cm3": volume_cm3, "items": len(chosen)})

@@ -27,10 +27,9 @@ from core.errors import BidangilError
 from workflow import refunds
 from workflow.fsm import Spec
 from workflow.models import LedgerEntry, Order
-from workflow.process import TRANSITIONS, WAITS_ON, Effect, State, Write, roles_of
+from workflow.process import FACT_LABELS, TRANSITIONS, WAITS_ON, Effect, State, Write, roles_of
 from workflow.transitions import Move, ask, moves
 
-FACT_LABELS = {"reason": _("Reason"), "proof": _("Proof"), "delivered_at": _("Delivered at")}
 FACT_HINTS = {
     "reason": _("The customer reads it."),
     "proof": _("What you saw that proves it: a bank statement's line, a courier's confirmation."),

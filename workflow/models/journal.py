@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import models
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core.fields import ExactCharField
@@ -76,7 +77,9 @@ class StaffTask(models.Model):
     key = ExactCharField(max_length=120, unique=True)
     kind = models.CharField(_("kind"), max_length=40)
     order = models.ForeignKey("Order", on_delete=models.PROTECT, null=True, blank=True, related_name="tasks")
+    #: a msgid and its values, so that everybody reads it in their own language: `words`
     text = models.TextField(_("what is the matter"))
+    values = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(_("since"), default=now)
     done_at = models.DateTimeField(_("done"), null=True, blank=True)
     done_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
@@ -88,3 +91,8 @@ class StaffTask(models.Model):
 
     def __str__(self) -> str:
         return self.kind
+
+    @property
+    def words(self) -> str:
+        """What is the matter, in the reader's language."""
+        return gettext(self.text) % self.values if self.values else gettext(self.text)

@@ -287,6 +287,7 @@ class Refund(models.Model):
         verbose_name_plural = _("refunds")
         ordering = ["id"]
         constraints = [models.CheckConstraint(condition=models.Q(amount_usd_cents__gt=0), name="refund_positive")]
+        indexes = [models.Index(fields=["status", "created_at"], name="refund_by_status")]
 
     def __str__(self) -> str:
         return self.key
