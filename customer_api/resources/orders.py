@@ -154,7 +154,10 @@ def order_now(user: User, number: str) -> OrderOut:
 
 @router.post("", response={201: OrderOut})
 def request_order(request: Asked, body: OrderRequest) -> HttpResponse:
-    """Ask for a quote: 1 to 50 products by their addresses. Nothing is paid yet."""
+    """Ask for a quote: 1 to 50 products by their addresses, to `address_id` of the address book or to `address` and `recipient`.
+
+    Nothing is paid yet.
+    """
     user: User = request.auth
 
     def act() -> OrderOut:

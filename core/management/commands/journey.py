@@ -31,4 +31,8 @@ class Command(BaseCommand):
         else:
             say(journey.summary())
         if not journey.steps.ok:
+            if len(journey.steps.done) == 1:
+                self.stderr.write(
+                    f"Does `make run` run at {base_url}? Give the same PORT= and SANDBOX_PORT=, or --base-url and --sandbox-url."
+                )
             sys.exit(1)
