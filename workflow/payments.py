@@ -1,7 +1,7 @@
 """Invoices, and the Checkout sessions (attempts) by which they are paid. The rows only; the calls to Stripe are in `checkout.py`,
 what Stripe tells us is settled in `settlement.py`, money that goes back is in `refunds.py`.
 
-Rules (design.md section 3): one open invoice per order and kind, one open attempt per invoice, both by unique constraints. An
+Rules: one open invoice per order and kind, one open attempt per invoice, both by unique constraints. An
 attempt's key is stored before the first call, so a repeated call can make no second session. All functions here run under the
 order's lock.
 """

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: a refund that staff decide on above this needs a second person (contract.md section 3)
+#: a refund that staff decide on above this needs a second person
 SECOND_PERSON_ABOVE_CENTS = 200_00
 KEY_LIFETIME = timedelta(hours=23)
 MONEY_IN = (LedgerKind.CAPTURE, LedgerKind.UNAPPLIED)

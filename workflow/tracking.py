@@ -22,7 +22,7 @@ from workflow.transitions import By, TransitionRefused, lock_order, perform, ret
 
 log = logging.getLogger(__name__)
 
-#: how soon the courier is asked again (design.md section 6)
+#: how soon the courier is asked again
 MOVING, QUIET, STALE = timedelta(hours=2), timedelta(hours=6), timedelta(hours=24)
 QUIET_AFTER, STALE_AFTER, SILENT_AFTER = timedelta(days=2), timedelta(days=7), timedelta(days=30)
 #: a scan outside this is a courier's mistake
