@@ -162,7 +162,7 @@ class ExchangeRatePage(Page):
 class FeePolicyPage(Page):
     """Fees in force from a moment on. A policy is added, never changed: quotes refer to the one they were made with."""
 
-    list_display = ("valid_from", "service_fee_bp", "card_fee_bp", "delivery_krw_per_kg", "volume_divisor")
+    list_display = ("since", "service_fee_bp", "card_fee_bp", "delivery_krw_per_kg", "volume_divisor")
     fields = ("valid_from", "service_fee_bp", "card_fee_bp", "delivery_krw_per_kg", "volume_divisor")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -170,3 +170,7 @@ class FeePolicyPage(Page):
 
     def get_readonly_fields(self, request: HttpRequest, obj: FeePolicy | None = None) -> tuple[str, ...]:
         return self.fields if obj else ()
+
+    @admin.display(description=_("valid from"), ordering="valid_from")
+    def since(self, policy: FeePolicy) -> Any:
+        return moment(policy.valid_from)

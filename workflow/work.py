@@ -236,7 +236,8 @@ def label_parcel(order_id: int, *, parcel_id: int, courier: str, tracking_number
     if courier not in COURIERS:
         raise Invalid(_("Unknown courier."), field="courier")
     if not COURIERS[courier].is_valid_number(number):
-        raise Invalid(_("This is not a valid %(courier)s number.") % {"courier": COURIERS[courier].label}, field="tracking_number")
+        words = {"courier": COURIERS[courier].label, "number": tracking_number or "–"}
+        raise Invalid(_("%(number)s is not a valid %(courier)s number.") % words, field="tracking_number")
     changed = (parcel.courier, parcel.tracking_number) != (courier, number)
     parcel.courier, parcel.tracking_number = courier, number
     if changed and parcel.handed_over_at and not parcel.delivered_at:
