@@ -51,6 +51,8 @@ class System:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.parent = os.getppid()
         self.writing = threading.Lock()
+        #: until everything stands only what is wrong is shown: the demo alone would say a hundred lines
+        self.stands = False
 
     def run(self) -> None:
         """Until it is told to stop; raises CommandError when something cannot start or ends by itself."""
@@ -62,6 +64,7 @@ class System:
             self.prepare()
             self.start_all()
             self.load_demo_once()
+            self.stands = True
             self.say(self.addresses())
             while True:
                 self.watch()
@@ -169,6 +172,8 @@ class System:
             prefix = f"{COLOURS[name]}{prefix}\x1b[0m"
         assert process.stdout is not None
         for line in process.stdout:
+            if not self.stands and b" INFO " in line:
+                continue
             self.say(prefix + line.decode(errors="replace").rstrip())
 
     def say(self, text: str) -> None:
