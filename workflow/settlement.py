@@ -4,7 +4,6 @@ An event is only a hint that something happened: the money facts are read again 
 cannot matter. What does not match an open invoice to the cent becomes unapplied money and a task for staff, never an exception.
 """
 
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -56,25 +55,27 @@ def receive_signed(payload: bytes, signature: str) -> None:
 
 
 def receive(event: Mapping[str, Any]) -> None:
-    """Store a verified event and queue its settling; a second delivery of the same event changes nothing."""
+    """Store a verified event and queue its settling; a second delivery of the same event changes nothing.
+
+    A body that the database holds for no JSON (endless numbers, too deep) is kept by its name: the facts are read at Stripe anyway.
+    """
     event_id = str(event["id"])[:120]
-    try:
-        with transaction.atomic():
-            row = StripeEvent.objects.create(event_id=event_id, type=str(event.get("type", ""))[:80], payload=_storable(event))
-            async_task("workflow.settlement.settle_event", row.pk)
-    except IntegrityError:
-        if not StripeEvent.objects.filter(event_id=event_id).exists():
-            raise
-        log.info("Stripe event %s came again", event_id)
+    for payload in (dict(event), {"id": event_id, "type": str(event.get("type", ""))[:80]}):
+        try:
+            _store_event(event_id, payload)
+        except IntegrityError:
+            if StripeEvent.objects.filter(event_id=event_id).exists():
+                log.info("Stripe event %s came again", event_id)
+                return
+        else:
+            return
+    raise RuntimeError(f"event {event_id} could not be stored")  # no 2xx: Stripe sends it again
 
 
-def _storable(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The body as it came, or, where it holds numbers that JSON does not know, its name only: the facts are read at Stripe anyway."""
-    try:
-        json.dumps(event, allow_nan=False)
-    except ValueError:
-        return {"id": event["id"], "type": event.get("type")}
-    return dict(event)
+@transaction.atomic
+def _store_event(event_id: str, payload: dict[str, Any]) -> None:
+    row = StripeEvent.objects.create(event_id=event_id, type=str(payload.get("type", ""))[:80], payload=payload)
+    async_task("workflow.settlement.settle_event", row.pk)
 
 
 def settle_event(pk: int) -> None:
