@@ -1,6 +1,6 @@
 """Which product addresses we take: http(s) on a public host, spelled plainly. We never fetch them; staff and a browser open them.
 
-Refused (faults.md 30-32): other schemes, userinfo, ports, IP addresses in any spelling, single-label and reserved host names, control
+Refused: other schemes, userinfo, ports, IP addresses in any spelling, single-label and reserved host names, control
 characters. A non-ASCII host is kept only in its IDNA form, so that what staff see is what opens.
 """
 

@@ -1,4 +1,4 @@
-"""Product addresses: faults.md 30 and 32, through the API."""
+"""Product addresses that are no shops: odd schemes, userinfo, ports, every spelling of a private address; through the API."""
 
 import pytest
 

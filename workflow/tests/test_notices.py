@@ -24,7 +24,7 @@ GSM = set(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 HANGUL = re.compile("[가-힣]")
-#: with SMS as well as mail (domain.md 1.6)
+#: with SMS as well as mail
 CUSTOMER_SMS = {
     "confirm_item_prices",
     "record_item_payment",
