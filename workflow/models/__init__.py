@@ -4,8 +4,12 @@
 from workflow.models.journal import OrderEvent, StaffTask
 from workflow.models.orders import Item, ItemStatus, Order, new_order_number
 from workflow.models.payments import (
+    Adjustment,
+    AdjustmentRoute,
+    AdjustmentStatus,
     Attempt,
     AttemptStatus,
+    Dispute,
     ExchangeRate,
     FeePolicy,
     Invoice,
@@ -17,15 +21,22 @@ from workflow.models.payments import (
     LineKind,
     PayLink,
     Quote,
+    Reconciliation,
     Refund,
+    RefundLine,
+    RefundReason,
     RefundStatus,
     StripeEvent,
 )
 from workflow.models.shipments import Parcel, TrackingEvent
 
 __all__ = [
+    "Adjustment",
+    "AdjustmentRoute",
+    "AdjustmentStatus",
     "Attempt",
     "AttemptStatus",
+    "Dispute",
     "ExchangeRate",
     "FeePolicy",
     "Invoice",
@@ -42,7 +53,10 @@ __all__ = [
     "Parcel",
     "PayLink",
     "Quote",
+    "Reconciliation",
     "Refund",
+    "RefundLine",
+    "RefundReason",
     "RefundStatus",
     "StaffTask",
     "StripeEvent",

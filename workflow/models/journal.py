@@ -4,10 +4,7 @@ Event rows are only added: triggers on both engines refuse UPDATE and DELETE (mi
 one before. They hold no personal data: people are ids, facts are amounts, ids and reasons.
 """
 
-import hashlib
 import json
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from django.db import models
 from django.utils.timezone import now
@@ -15,8 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core.fields import ExactCharField
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from workflow.models.hashing import digest_of
 
 
 class Door(models.TextChoices):
@@ -55,7 +51,7 @@ class OrderEvent(models.Model):
 
     def digest(self) -> str:
         """SHA-256 over everything the row says and the hash before it; times to the microsecond, JSON with sorted keys."""
-        said: list[Any] = [
+        return digest_of(
             self.order_id,
             self.number,
             self.name,
@@ -65,10 +61,9 @@ class OrderEvent(models.Model):
             self.user_id,
             self.door,
             json.loads(json.dumps(self.facts)),  # as it will be read back: keys are texts, and sort as texts
-            (self.at - EPOCH) // timedelta(microseconds=1),
+            self.at,
             self.previous_hash,
-        ]
-        return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+        )
 
 
 class StaffTask(models.Model):

@@ -45,11 +45,15 @@ class Order(OrderProcess):
     held_at = models.DateTimeField(_("on hold since"), null=True, blank=True)
     question = models.TextField(_("open question to the customer"), blank=True)
     asked_at = models.DateTimeField(_("asked"), null=True, blank=True)
+    #: since when the customer owes the difference of something that is dearer than quoted, billed by itself
+    difference_asked_at = models.DateTimeField(_("price difference asked for"), null=True, blank=True)
 
     #: grows with every change of the order; what a form was opened with is compared to it
     version = models.PositiveIntegerField(default=1)
     #: the number of the order's last event; the next one is this plus one, under the order's lock
     last_event_number = models.PositiveIntegerField(default=0)
+    #: how many rows the order has in the ledger; their numbers run to it
+    ledger_count = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
         verbose_name = _("order")
@@ -77,8 +81,9 @@ class Order(OrderProcess):
 
     @property
     def waiting_on(self) -> Waits:
-        """Whose move it is; an open question makes it the customer's, whatever the state."""
-        return Waits.CUSTOMER if self.question and not self.is_closed else WAITS_ON[self.state]
+        """Whose move it is; an open question or an unpaid price difference makes it the customer's, whatever the state."""
+        asked = bool(self.question) or self.difference_asked_at is not None
+        return Waits.CUSTOMER if asked and not self.is_closed else WAITS_ON[self.state]
 
     @property
     def subject(self) -> str:
