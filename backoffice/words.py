@@ -96,6 +96,18 @@ HAPPENED = {
     "set_delivery_fee": _("Delivery fee set"),
     "label_parcels": _("Tracking number entered"),
     "look_now": _("Courier asked"),
+    "sold_out": _("Item sold out"),
+    "difference": _("Item dearer than quoted"),
+    "difference_paid": _("Price difference paid"),
+    "difference_withdrawn": _("Price difference withdrawn"),
+    "difference_unpaid": _("Price difference not paid, item left"),
+    "refund": _("Refund decided"),
+    "refund_approved": _("Refund approved"),
+    "refund_declined": _("Refund declined"),
+    "refund_again": _("Refund sent again"),
+    "refund_by_hand": _("Refund given by hand"),
+    "refund_found": _("Refund made in Stripe's dashboard"),
+    "disputed": _("Payment disputed"),
 }
 
 TASK_TITLES = {
@@ -128,6 +140,7 @@ SCAN_TONES = {"delivered": "good", "exception": "bad", "attempt_failed": "bad", 
 TASK_KINDS = {
     "question_unanswered": _("question unanswered"),
     "dispute": _("dispute"),
+    "dispute_over": _("dispute over"),
     "unapplied_money": _("payment nobody expected"),
     "refund_to_approve": _("refund to approve"),
     "refund_by_hand": _("refund by hand"),
@@ -142,6 +155,7 @@ NOTICE_KINDS = {
     "email_code": _("e-mail code"),
     "remind_items_unpaid": _("reminder: items unpaid"),
     "remind_delivery_unpaid": _("reminder: delivery unpaid"),
+    "remind_difference_unpaid": _("reminder: price difference unpaid"),
     "remind_question_open": _("reminder: question open"),
 }
 

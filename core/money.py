@@ -28,6 +28,11 @@ def share(amount: int, *, basis_points: int) -> int:
     return _whole(Decimal(amount) * basis_points / BASIS_POINTS)
 
 
+def part(amount: int, *, of: int, whole: int) -> int:
+    """The share of a sum that `of` is in `whole`, in the sum's own unit, rounded half up."""
+    return _whole(Decimal(amount) * of / whole)
+
+
 def format_usd(cents: int) -> str:
     """`-1234567` -> `-$12,345.67`."""
     sign, cents = ("-", -cents) if cents < 0 else ("", cents)

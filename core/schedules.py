@@ -36,6 +36,7 @@ JOBS = (
     Job("payments: compare attempts with Stripe", "workflow.jobs.reconcile_attempts", minutes=15),
     Job("staff: show what is stuck", "workflow.jobs.show_what_is_stuck", minutes=1),
     Job("orders: let old quotes expire", "workflow.jobs.expire_quotes", minutes=5),
+    Job("orders: let unpaid price differences run out", "workflow.jobs.end_unpaid_differences", minutes=5),
     Job("orders: remind customers", "workflow.jobs.send_reminders", minutes=10),
     Job("orders: complete what was delivered long ago", "workflow.jobs.complete_orders", minutes=HOURLY),
     Job("parcels: ask the couriers", "workflow.jobs.poll_couriers", minutes=5),

@@ -265,6 +265,8 @@ PROVIDER_READ_TIMEOUT_S = 10.0
 
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", "https://api.stripe.com" if PRODUCTION else f"{SANDBOX_URL}/stripe")
 STRIPE_SECRET_KEY = required("STRIPE_SECRET_KEY", "sk_test_sandbox")
+#: the mode of our key; events of the other mode are none of our business
+STRIPE_LIVE = STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))
 STRIPE_WEBHOOK_SECRETS = [part for part in required("STRIPE_WEBHOOK_SECRET", "whsec_sandbox").split(",") if part]
 
 FEDEX_BASE_URL = env.str("FEDEX_BASE_URL", "https://apis.fedex.com" if PRODUCTION else f"{SANDBOX_URL}/fedex")

@@ -77,6 +77,9 @@ class Dispute:
     reason: str
     charge_id: str | None
     payment_intent_id: str | None
+    created_at: datetime
+    #: until when Stripe takes evidence; None where it asks for none
+    due_by: datetime | None
 
 
 class SignatureRefused(ProviderError):
@@ -201,6 +204,11 @@ def list_refunds(payment_intent_id: str) -> list[Refund]:
     return list(pages(lambda sdk, page: sdk.v1.refunds.list({**of_it, **page}), _refund))  # type: ignore[arg-type]
 
 
+def retrieve_dispute(dispute_id: str) -> Dispute:
+    with client() as sdk:
+        return _dispute(record(sdk.v1.disputes.retrieve(present(dispute_id))))
+
+
 def iter_disputes(*, created_after: datetime) -> Iterator[Dispute]:
     created = since(created_after)
     return pages(lambda sdk, page: sdk.v1.disputes.list({**created, **page}), _dispute)  # type: ignore[arg-type]
@@ -292,6 +300,7 @@ def _refund(found: Record) -> Refund:
 
 
 def _dispute(found: Record) -> Dispute:
+    details = found.maybe_record("evidence_details")
     return Dispute(
         id=found.text("id"),
         status=found.text("status"),
@@ -300,4 +309,6 @@ def _dispute(found: Record) -> Dispute:
         reason=found.text("reason"),
         charge_id=id_of(found, "charge"),
         payment_intent_id=id_of(found, "payment_intent"),
+        created_at=found.moment("created"),
+        due_by=details.moment("due_by") if details and details.maybe_whole("due_by") else None,
     )

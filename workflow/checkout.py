@@ -5,6 +5,7 @@ Both are safe to run any number of times and to be killed anywhere: the attempt'
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -247,10 +248,21 @@ def _closed(attempt_id: int) -> None:
         return
     try:
         with transaction.atomic():
-            perform(order.pk, wanted["transition"], by=By.from_json(wanted["by"]), **wanted["facts"])
+            _perform_wanted(order.pk, wanted)
     except TransitionRefused as refused:
-        log.warning("order %s: %s was asked for and is refused now: %s", order.number, wanted["transition"], refused.code)
+        log.warning("order %s: what was asked for (%s) is refused now: %s", order.number, wanted, refused.code)
         _reopen_after_refusal(order, kind=attempt.invoice.kind)
+
+
+def _perform_wanted(order_id: int, wanted: dict[str, Any]) -> None:
+    """The transition, or the end of a bill over a price difference, as the one who asked for it."""
+    from workflow import adjustments
+
+    by = By.from_json(wanted["by"])
+    if "difference" in wanted:
+        adjustments.end(order_id, by=by, run_out=wanted["difference"] == "run_out")
+    else:
+        perform(order_id, wanted["transition"], by=by, **wanted["facts"])
 
 
 def _reopen_after_refusal(order: Order, *, kind: str) -> None:

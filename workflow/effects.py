@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from django_q.tasks import async_task
 
 from core import outbox
-from workflow import notices, refunds
+from workflow import notices
 from workflow.models import Attempt, InvoiceKind, Order, OrderEvent, Parcel
 from workflow.models.payments import OPEN_ATTEMPT
 from workflow.payments import start_closing
@@ -18,6 +18,8 @@ from workflow.process import Effect, State
 from workflow.transitions import lock_order
 
 Payload = Mapping[str, Any]
+
+KIND_AWAITED_IN = {State.AWAITING_ITEM_PAYMENT: InvoiceKind.ITEMS, State.AWAITING_DELIVERY_PAYMENT: InvoiceKind.DELIVERY}
 
 
 def does(effect: Effect) -> Callable[[Callable[[Payload], None]], Callable[[Payload], None]]:
@@ -44,7 +46,7 @@ def open_checkout(payload: Payload) -> None:
     from workflow import checkout
 
     order = Order.objects.get(pk=payload["order"])
-    kind = payload.get("kind") or (InvoiceKind.ITEMS if order.state == State.AWAITING_ITEM_PAYMENT else InvoiceKind.DELIVERY)
+    kind = payload.get("kind") or KIND_AWAITED_IN.get(State(order.state), InvoiceKind.ADJUSTMENT)
     checkout.open_checkout(order.pk, kind=kind)
 
 
@@ -62,7 +64,13 @@ def close_checkout(payload: Payload) -> None:
 
 @does(Effect.SEND_REFUNDS)
 def send_refunds(payload: Payload) -> None:
-    refunds.send_refunds(payload["order"])
+    """Of an order, or one that belongs to none."""
+    from workflow import refunds_at_stripe
+
+    if "order" in payload:
+        refunds_at_stripe.send_refunds(payload["order"])
+    else:
+        refunds_at_stripe.send_refund(payload["refund"])
 
 
 @does(Effect.TRACK_PARCELS)

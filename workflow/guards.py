@@ -176,7 +176,7 @@ def claim_window_is_over(order: "Order") -> bool:
 
 @guard(_("A refund or a dispute is still open."))
 def no_refund_or_dispute_is_open(order: "Order") -> bool:
-    return not any(refund.is_open for refund in order.refunds.all())
+    return not any(refund.is_open for refund in order.refunds.all()) and not any(dispute.is_open for dispute in order.disputes.all())
 
 
 @guard(

@@ -25,11 +25,12 @@ from workflow.models import (
     LedgerKind,
     Order,
     Refund,
+    RefundLine,
     RefundStatus,
     StaffTask,
 )
 from workflow.models.orders import DEAD
-from workflow.models.payments import OPEN_ATTEMPT
+from workflow.models.payments import MONEY_BACK, MONEY_IN, OPEN_ATTEMPT, REFUND_WITHOUT_EFFECT
 from workflow.process import State
 
 Check = Callable[[], Iterator[str]]
@@ -99,9 +100,9 @@ def _ledger_by_payment() -> tuple[dict[str, int], dict[str, int]]:
     captured: dict[str, int] = defaultdict(int)
     refunded: dict[str, int] = defaultdict(int)
     for payment, kind, cents in rows:
-        if kind in (LedgerKind.CAPTURE, LedgerKind.UNAPPLIED):
+        if kind in MONEY_IN:
             captured[payment] += cents
-        else:
+        elif kind in MONEY_BACK:
             refunded[payment] -= cents
     return captured, refunded
 
@@ -134,6 +135,7 @@ def state_and_ledger_agree() -> Iterator[str]:
     yield from (f"invoice {pk} has a capture and is not paid" for pk in captures)
     yield from _unseen_money()
     yield from _refunded_too_much()
+    yield from _lines_and_refunds()
 
 
 def _unpaid(states: tuple[State, ...], kind: InvoiceKind) -> Iterator[str]:
@@ -160,6 +162,15 @@ def _refunded_too_much() -> Iterator[str]:
         yield f"{refund.key}: at Stripe and not in the ledger"
 
 
+def _lines_and_refunds() -> Iterator[str]:
+    """A refund is the sum of its lines, and no line goes back more than once."""
+    sums = Refund.objects.annotate(of_lines=Sum("lines__amount_usd_cents")).exclude(of_lines=None).exclude(of_lines=F("amount_usd_cents"))
+    yield from (f"{refund.key}: its lines are another sum" for refund in sums)
+    gone = RefundLine.objects.exclude(refund__status__in=REFUND_WITHOUT_EFFECT).values("invoice_line", "invoice_line__amount_usd_cents")
+    for row in gone.annotate(back=Sum("amount_usd_cents")).filter(back__gt=F("invoice_line__amount_usd_cents")).order_by():
+        yield f"invoice line {row['invoice_line']}: more went back than was billed"
+
+
 # --- 4 to 8 ---------------------------------------------------------------------------------------------------------------
 
 
@@ -176,6 +187,8 @@ def every_sent_item_has_a_parcel() -> Iterator[str]:
 
 
 def journal_and_ledger_are_append_only() -> Iterator[str]:
+    """The triggers are on, and nobody has gone around them."""
+    yield from audit.broken_ledger_rows()
     yield from (f"the trigger {name} is missing" for name in append_only.missing(connection))
 
 

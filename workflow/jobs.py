@@ -14,8 +14,18 @@ from django.utils.timezone import localdate, now
 
 from integrations import exchange_rate, stripe
 from integrations.base import ProviderError
-from workflow import checkout, notices, pricing, refunds, settlement, stuck, tracking
-from workflow.models import Attempt, AttemptStatus, Order, Refund, RefundStatus, StripeEvent
+from workflow import adjustments, checkout, notices, pricing, refunds_at_stripe, settlement, stuck, tracking
+from workflow.models import (
+    Attempt,
+    AttemptStatus,
+    Invoice,
+    InvoiceKind,
+    InvoiceStatus,
+    Order,
+    Refund,
+    RefundStatus,
+    StripeEvent,
+)
 from workflow.models.payments import OPEN_REFUND
 from workflow.process import State
 from workflow.transitions import By, TransitionRefused, ask, perform
@@ -23,6 +33,8 @@ from workflow.transitions import By, TransitionRefused, ask, perform
 log = logging.getLogger(__name__)
 
 BATCH = 200
+#: a payment is in process, or the session is being closed: an outage must not fill a round with what waits already
+BUSY = Q(processing=True, status=AttemptStatus.OPEN) | Q(status=AttemptStatus.CLOSING)
 #: no session at Stripe is payable for longer than this
 SESSION_WINDOW = timedelta(hours=25)
 
@@ -35,11 +47,16 @@ def settle_inbox() -> int:
 
 def expire_quotes() -> int:
     """Ask for the end of every quote whose deadline passed unpaid and without a payment in process."""
-    # Left out are also those whose session is being closed: an outage must not fill the round with what waits already.
-    busy = Q(processing=True, status=AttemptStatus.OPEN) | Q(status=AttemptStatus.CLOSING)
-    in_process = Attempt.objects.filter(busy).values("invoice__order_id")
+    in_process = Attempt.objects.filter(BUSY).values("invoice__order_id")
     due = Order.objects.filter(state=State.AWAITING_ITEM_PAYMENT, pay_by__lte=now(), hold_reason="").exclude(pk__in=in_process)
     return _each(due.values_list("pk", flat=True)[:BATCH], lambda pk: ask(pk, Order.expire_quote, by=By.job()))
+
+
+def end_unpaid_differences() -> int:
+    """Let bills over price differences run out whose deadline passed unpaid and without a payment in process."""
+    due = Invoice.objects.filter(kind=InvoiceKind.ADJUSTMENT, status=InvoiceStatus.OPEN, pay_by__lte=now(), order__hold_reason="")
+    due = due.exclude(attempts__in=Attempt.objects.filter(BUSY))
+    return _each(due.values_list("order_id", flat=True)[:BATCH], lambda pk: adjustments.ask_to_end(pk, by=By.job(), run_out=True))
 
 
 def complete_orders() -> int:
@@ -79,7 +96,7 @@ def reconcile_attempts() -> int:
     stuck_closing = Attempt.objects.filter(status=AttemptStatus.CLOSING, closing_since__lt=late).order_by("closing_since")
     tried += _each(stuck_closing.values_list("pk", flat=True)[:BATCH], checkout.close_attempt)
     sent = Refund.objects.filter(status=RefundStatus.SENT, stripe_id__isnull=False)
-    return tried + _each(sent.values_list("stripe_id", flat=True)[:BATCH], refunds.settle_refund)
+    return tried + _each(sent.values_list("stripe_id", flat=True)[:BATCH], refunds_at_stripe.settle_refund)
 
 
 def _ended_at_stripe(known: set[str]) -> list[stripe.CheckoutSession]:

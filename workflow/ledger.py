@@ -3,13 +3,17 @@
 What a payment still holds is reckoned here too: `left_cents`, what may still be given back of it.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils.timezone import now
 
-from workflow.models import Invoice, LedgerEntry, LedgerKind, Order, Refund
+from workflow.models import Dispute, Invoice, LedgerEntry, LedgerKind, Order, Refund
 from workflow.models.payments import REFUND_WITHOUT_EFFECT
+
+#: money that a customer's bank asks about or that came back to us is still here
+NOT_TAKEN = Q(status="won") | Q(status="prevented") | Q(status__startswith="warning_")
 
 
 def book(
@@ -51,7 +55,7 @@ def book(
 
 
 def _next_of(order: Order | None) -> tuple[int, str]:
-    """Number and previous hash of the order's next row. Read under the order's lock, not from an instance that may be older."""
+    """Number and previous hash of the order's next row: read from the rows, as an instance may be older than the lock."""
     if order is None:
         return 0, ""
     last: Any = LedgerEntry.objects.filter(order=order).order_by("-number").values_list("number", "hash").first()
@@ -59,10 +63,26 @@ def _next_of(order: Order | None) -> tuple[int, str]:
 
 
 def left_cents(payment: LedgerEntry) -> int:
-    """What of a capture or of a payment nobody expected is still here: less what went back or is on its way, and what was applied."""
-    back = Refund.objects.filter(payment=payment).exclude(status__in=REFUND_WITHOUT_EFFECT).aggregate(sum=Sum("amount_usd_cents"))
+    """What of a capture, or of a payment nobody expected, may still be given back.
+
+    That is what came, less what went back or is on its way, what was applied to an invoice, and what the bank took by a dispute.
+    """
+    back = _sum(Refund.objects.filter(payment=payment).exclude(status__in=REFUND_WITHOUT_EFFECT), "amount_usd_cents")
+    taken = _sum(Dispute.objects.filter(payment=payment).exclude(NOT_TAKEN), "amount_cents")
     applied = 0
     if payment.kind == LedgerKind.UNAPPLIED:
         rows = LedgerEntry.objects.filter(kind=LedgerKind.APPLIED, source=payment.source, reference=payment.reference)
-        applied = rows.aggregate(sum=Sum("amount_cents"))["sum"] or 0
-    return payment.amount_cents + applied - (back["sum"] or 0)
+        applied = -_sum(rows, "amount_cents")
+    return max(0, payment.amount_cents - applied - back - taken)
+
+
+def _sum(rows: Any, field: str) -> int:
+    return int(rows.order_by().aggregate(sum=Sum(field))["sum"] or 0)
+
+
+def payment_of(payment_intent_id: str) -> LedgerEntry | None:
+    """The row by which a payment came in: its capture where it has one, else as nobody's."""
+    rows: Iterable[LedgerEntry] = LedgerEntry.objects.filter(
+        payment_intent_id=payment_intent_id or "-", source="stripe", kind__in=[LedgerKind.CAPTURE, LedgerKind.UNAPPLIED]
+    ).select_related("order", "invoice")
+    return min(rows, key=lambda row: (row.kind != LedgerKind.CAPTURE, row.pk), default=None)

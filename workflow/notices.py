@@ -16,9 +16,10 @@ from core.accounts.models import Locale, User, normalise_email
 from core.notices import Letter, write
 from core.notices.models import Channel, Notice
 from core.notices.phones import e164
-from workflow import payments, reminders
+from workflow import reminders
 from workflow.letters import CUSTOMER, STAFF, About
 from workflow.models import Order, OrderEvent
+from workflow.tasks import staff_task
 
 log = logging.getLogger(__name__)
 
@@ -103,4 +104,4 @@ def _remind(reminder: reminders.Reminder) -> bool:
 def _hand_questions_to_staff() -> None:
     for order in reminders.unanswered(now()):
         text = gettext_noop("The customer has not answered our question, through all reminders.")
-        payments.staff_task(key=f"{order.subject}:{reminders.question_key(order)}", kind="question_unanswered", order=order, text=text)
+        staff_task(key=f"{order.subject}:{reminders.question_key(order)}", kind="question_unanswered", order=order, text=text)

@@ -9,14 +9,15 @@ order's lock.
 import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import transaction
 from django.utils.timezone import now
 from django_q.tasks import async_task
 
 from core.errors import Conflict
+from workflow import ledger
 from workflow.models import (
     Attempt,
     AttemptStatus,
@@ -28,13 +29,14 @@ from workflow.models import (
     Order,
     PayLink,
     Quote,
-    StaffTask,
 )
-from workflow.pricing import Priced
+from workflow.pricing import Priced, last_rate
 
 if TYPE_CHECKING:
     from workflow.transitions import By
 
+#: an expired quote may still be paid in its grace while the rate has moved by less
+LATE_PAYMENT_MOVE = Decimal("0.02")
 #: what Stripe takes as a session's life, with a margin for the way there
 SESSION_MIN, SESSION_MAX = timedelta(minutes=31), timedelta(hours=23, minutes=55)
 
@@ -88,7 +90,7 @@ def end_invoice(order: Order, *, kind: str, status: InvoiceStatus) -> None:
 
 
 def payable_invoice(order: Order, *, kind: str) -> Invoice | None:
-    """The invoice a payment of this kind would settle: the open one, else the last that expired less than the grace ago."""
+    """The invoice a payment of this kind would settle: the open one, else the last one if it expired and is still good."""
     invoices = [invoice for invoice in order.invoices.all() if invoice.kind == kind]
     for invoice in reversed(invoices):
         if invoice.status == InvoiceStatus.OPEN:
@@ -99,9 +101,13 @@ def payable_invoice(order: Order, *, kind: str) -> Invoice | None:
 
 
 def in_grace(invoice: Invoice) -> bool:
-    """Whether an expired items invoice may still be paid: 24 hours after its deadline, at the same amount."""
+    """Whether an expired items invoice may still be paid at its amount: 24 hours from its deadline, while the rate has moved by less than
+    2 % since."""
     grace: timedelta = settings.LATE_PAYMENT_GRACE
-    return invoice.pay_by is not None and invoice.pay_by + grace > now()
+    if invoice.pay_by is None or invoice.pay_by + grace <= now():
+        return False
+    rate, quoted = last_rate(), invoice.quote.krw_per_usd
+    return rate is None or abs(rate.krw_per_usd - quoted) < quoted * LATE_PAYMENT_MOVE
 
 
 # --- Attempts -------------------------------------------------------------------------------------------------------------
@@ -171,11 +177,12 @@ def _asked_by_timer(wanted: Mapping[str, Any] | None) -> bool:
 # --- Captures -------------------------------------------------------------------------------------------------------------
 
 
-def book_capture(order: Order, *, kind: str, by: "By", facts: dict[str, Any]) -> None:
+def book_capture(order: Order, *, kind: str, by: "By", facts: dict[str, Any]) -> Invoice:
     """Book the payment of an invoice and mark it paid.
 
-    From Stripe the facts carry `payment_intent`, `attempt`, `amount_usd_cents`, `currency`, which must be the invoice's to the cent;
-    from finance they carry the written `proof`, and the invoice's amount is booked. Raises AmountMismatch and changes nothing otherwise.
+    From Stripe the facts carry `payment_intent`, `attempt`, `amount_usd_cents`, `currency`, which must be the invoice's to the cent.
+    From finance they carry the written `proof`, and the invoice's amount is booked; with `unapplied` (a ledger row) it is taken out of
+    that payment. Raises AmountMismatch and changes nothing otherwise.
     """
     invoice = payable_invoice(order, kind=kind)
     if invoice is None:
@@ -186,45 +193,47 @@ def book_capture(order: Order, *, kind: str, by: "By", facts: dict[str, Any]) ->
         Attempt.objects.filter(pk=facts["attempt"]).update(
             status=AttemptStatus.PAID, processing=False, payment_intent_id=facts["payment_intent"]
         )
+    source, reference, payment_intent_id = _origin(order, invoice, by=by, facts=facts)
     facts |= {"invoice": invoice.number, "amount_usd_cents": invoice.amount_usd_cents}
-    LedgerEntry.objects.create(
+    booked = ledger.book(
         order=order,
         invoice=invoice,
         kind=LedgerKind.CAPTURE,
         amount_cents=invoice.amount_usd_cents,
-        source="stripe" if by.actor == "stripe" else "manual",
-        reference=facts.get("payment_intent") or f"{order.number}:{order.last_event_number + 1}",
-        payment_intent_id=facts.get("payment_intent", ""),
-        note=facts.get("proof", "")[:500],
+        source=source,
+        reference=reference,
+        payment_intent_id=payment_intent_id,
+        note=facts.get("proof", ""),
     )
+    if booked is None:
+        raise Conflict(code="booked_already")
     Invoice.objects.filter(pk=invoice.pk).update(status=InvoiceStatus.PAID, paid_at=now())
+    return invoice
 
 
-@transaction.atomic
-def book_unapplied(
-    *, order: Order | None, invoice: Invoice | None, amount_cents: int, currency: str, payment_intent_id: str, why: str
-) -> LedgerEntry | None:
-    """Book money that nobody asked for, and put it before staff. None if it was booked before."""
-    staff_task(key=f"unapplied:{payment_intent_id}", kind="unapplied_money", order=order, text=why)
-    entry, made = LedgerEntry.objects.get_or_create(
-        source="stripe",
-        kind=LedgerKind.UNAPPLIED,
-        reference=payment_intent_id,
-        defaults={
-            "order": order,
-            "invoice": invoice,
-            "amount_cents": amount_cents,
-            "currency": currency,
-            "payment_intent_id": payment_intent_id,
-            "note": why,
-        },
+def _origin(order: Order, invoice: Invoice, *, by: "By", facts: dict[str, Any]) -> tuple[str, str, str]:
+    """Source, reference and payment intent of a capture."""
+    if "unapplied" in facts:
+        paid = _take_from_unapplied(facts["unapplied"], invoice)
+        return paid.source, paid.reference, paid.payment_intent_id
+    if by.actor == "stripe":
+        return "stripe", facts["payment_intent"], facts["payment_intent"]
+    return "manual", f"{order.number}:{order.last_event_number + 1}", ""
+
+
+def _take_from_unapplied(entry_id: int, invoice: Invoice) -> LedgerEntry:
+    """Book the invoice's sum out of a payment nobody expected; `unapplied.apply` has looked whether it is enough."""
+    paid = LedgerEntry.objects.select_related("order").get(pk=entry_id)
+    ledger.book(
+        order=paid.order,
+        invoice=invoice,
+        kind=LedgerKind.APPLIED,
+        amount_cents=-invoice.amount_usd_cents,
+        source=paid.source,
+        reference=paid.reference,
+        payment_intent_id=paid.payment_intent_id,
     )
-    return entry if made else None
-
-
-def staff_task(*, key: str, kind: str, order: Order | None, text: str, **values: Any) -> None:
-    """Put something before staff, once per key. `text` is a msgid (gettext_noop) and `values` fill it, in the reader's language."""
-    StaffTask.objects.get_or_create(key=key[:120], defaults={"kind": kind, "order": order, "text": text, "values": values})
+    return paid
 
 
 def new_key(prefix: str) -> str:

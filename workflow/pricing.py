@@ -14,7 +14,8 @@ from django.utils.timezone import localdate, now
 
 from core.errors import Conflict
 from core.money import STRIPE_MAX_USD_CENTS, STRIPE_MIN_USD_CENTS, krw_to_usd_cents, share
-from workflow.models import ExchangeRate, FeePolicy, InvoiceKind, InvoiceStatus, Item, LineKind, Order, Quote
+from workflow import differences
+from workflow.models import Adjustment, ExchangeRate, FeePolicy, InvoiceKind, InvoiceStatus, Item, LineKind, Order, Quote
 
 if TYPE_CHECKING:
     from integrations.exchange_rate import Rate
@@ -113,11 +114,23 @@ def items_quote(order: Order, *, rate: ExchangeRate, policy: FeePolicy | None = 
 
 
 def delivery_quote(order: Order) -> Priced:
-    """The delivery fee that staff set, at the rate and the fees of the paid items quote, and the card fee on it."""
+    """The delivery fee that staff set, at the rate and the fees of the paid items quote, the card fee on it, and what items cost more
+    than was quoted."""
     quote = paid_quote(order)
     fee_krw = order.delivery_fee_krw or 0
     freight = (Line(LineKind.DELIVERY, fee_krw, krw_to_usd_cents(fee_krw, krw_per_usd=quote.krw_per_usd)),)
-    return Priced(lines=(*freight, _fee(LineKind.CARD_FEE, freight, basis_points=quote.policy.card_fee_bp)), policy=quote.policy)
+    card_fee = _fee(LineKind.CARD_FEE, freight, basis_points=quote.policy.card_fee_bp)
+    return Priced(lines=(*freight, card_fee, *difference_lines(differences.carried(order), quote=quote)), policy=quote.policy)
+
+
+def difference_lines(adjustments: Iterable[Adjustment], *, quote: Quote) -> tuple[Line, ...]:
+    """What items cost more than was quoted, at the rate of the paid quote and without fees."""
+    return tuple(_difference(adjustment, quote=quote) for adjustment in adjustments)
+
+
+def _difference(adjustment: Adjustment, *, quote: Quote) -> Line:
+    krw = adjustment.difference_krw
+    return Line(LineKind.DIFFERENCE, krw, krw_to_usd_cents(krw, krw_per_usd=quote.krw_per_usd), 1, adjustment.item)
 
 
 def _fee(kind: str, lines: Iterable[Line], *, basis_points: int) -> Line:

@@ -133,6 +133,7 @@ class Write(models.TextChoices):
     END_PARCELS = "end_parcels", _("what a person says became of the open parcels")
     UNPACK_PARCELS = "unpack_parcels", _("the parcels are opened again")
     CLOSE_ITEMS = "close_items", _("the open items leave the order")
+    WITHDRAW_DIFFERENCES = "withdraw_differences", _("open price differences are withdrawn")
     PLAN_REFUNDS = "plan_refunds", _("the refunds")
 
 
@@ -450,13 +451,19 @@ class OrderProcess(StateModel):
             State.RETURNED: [Role.SUPPORT, Role.FINANCE],
         },
         when=[guards.nothing_was_bought_yet],
-        also=[Write.PLAN_REFUNDS, Write.CLOSE_ITEMS, Write.WITHDRAW_ITEMS_INVOICE, Write.WITHDRAW_DELIVERY_INVOICE],
+        also=[
+            Write.PLAN_REFUNDS,
+            Write.CLOSE_ITEMS,
+            Write.WITHDRAW_ITEMS_INVOICE,
+            Write.WITHDRAW_DELIVERY_INVOICE,
+            Write.WITHDRAW_DIFFERENCES,
+        ],
         then=[Effect.CLOSE_CHECKOUT, Effect.SEND_REFUNDS, Effect.NOTIFY_CUSTOMER],
         asks={"reason": "reason"},
         destructive=True,
     )
     def cancel(self, reason: str) -> None:
-        """Close the order; sessions are closed after it, and what was paid goes back by the rules in `refunds.py`."""
+        """Close the order; sessions are closed after it, and what was paid goes back by the rules in `giving_back.py`."""
         self.closed_reason = reason
         self.closed_at = now()
 

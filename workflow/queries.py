@@ -11,12 +11,9 @@ from django.db.models import Exists, IntegerField, OuterRef, Prefetch, QuerySet,
 from django.db.models.functions import Coalesce
 
 from workflow.intake import WantedItem, rows_of
-from workflow.models import Invoice, InvoiceLine, LedgerEntry, LedgerKind, Order, OrderEvent, Parcel, PayLink, Refund, RefundStatus
+from workflow.models import Dispute, Invoice, InvoiceLine, LedgerEntry, Order, OrderEvent, Parcel, PayLink, Refund, RefundStatus
+from workflow.models.payments import MONEY_BACK, MONEY_IN, OPEN_REFUND
 from workflow.process import CLOSED
-
-PAID_IN = (LedgerKind.CAPTURE, LedgerKind.UNAPPLIED)
-GIVEN_BACK = (LedgerKind.REFUND, LedgerKind.REFUND_REVERSAL)
-OPEN_REFUND = (RefundStatus.PROPOSED, RefundStatus.APPROVED, RefundStatus.SENT, RefundStatus.FAILED)
 
 
 def orders_page(
@@ -50,7 +47,7 @@ def events_page(order_id: int, *, after_number: int | None = None, limit: int) -
 
 def just_made(order: Order, items: Sequence[WantedItem]) -> Order:
     """A new order as the functions above would give it, without asking again for what was written a moment ago."""
-    _fill(order, items=rows_of(order, items), parcels=[], invoices=[], refunds=[])
+    _fill(order, items=rows_of(order, items), parcels=[], invoices=[], refunds=[], disputes=[])
     order.paid_cents = order.refunded_cents = 0  # type: ignore[attr-defined]
     return order
 
@@ -63,9 +60,10 @@ def _orders(customer_id: int) -> QuerySet[Order]:
         Order.objects.filter(customer_id=customer_id)
         .select_related("rate_at_request")
         .annotate(
-            paid_cents=_ledger_sum(PAID_IN),
-            refunded_cents=-_ledger_sum(GIVEN_BACK),
+            paid_cents=_ledger_sum(MONEY_IN),
+            refunded_cents=-_ledger_sum(MONEY_BACK),
             has_open_refund=Exists(Refund.objects.filter(order=OuterRef("pk"), status__in=OPEN_REFUND)),
+            has_open_dispute=Exists(Dispute.objects.filter(order=OuterRef("pk"), closed_at=None)),
         )
     )
 
@@ -83,7 +81,8 @@ def complete(rows: QuerySet[Order], *, scans: bool = False) -> list[Order]:
     for order in orders:
         # One open refund stands for all: guards only ask whether there is one.
         refunds = [Refund(order=order, status=RefundStatus.SENT)] if order.has_open_refund else []  # type: ignore[attr-defined]
-        _fill(order, invoices=invoices.get(order.pk, []), refunds=refunds)
+        disputes = [Dispute(order=order)] if order.has_open_dispute else []  # type: ignore[attr-defined]
+        _fill(order, invoices=invoices.get(order.pk, []), refunds=refunds, disputes=disputes)
     return orders
 
 

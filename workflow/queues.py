@@ -11,6 +11,8 @@ from django.db.models import Count, Min, Q
 from workflow.models import Order
 from workflow.process import CLOSED, WAITS_ON, State, Waits
 
+#: the customer owes neither an answer nor the price difference of something
+NOT_ASKED = Q(question="", difference_asked_at=None)
 OPEN_STATES = tuple(state for state in State.values if state not in CLOSED)
 
 
@@ -19,8 +21,8 @@ def waiting_on(waits: str) -> Q:
     own = Q(state__in=[state for state, on in WAITS_ON.items() if on == waits])
     if waits == Waits.NOBODY:
         return own
-    asked = ~Q(question="") & Q(state__in=OPEN_STATES)
-    return own | asked if waits == Waits.CUSTOMER else own & Q(question="")
+    asked = ~NOT_ASKED & Q(state__in=OPEN_STATES)
+    return own | asked if waits == Waits.CUSTOMER else own & NOT_ASKED
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def queues() -> list[Queue]:
         .annotate(
             count=Count("pk"),
             held=Count("pk", filter=~Q(hold_reason="")),
-            asked=Count("pk", filter=~Q(question="")),
+            asked=Count("pk", filter=~NOT_ASKED),
             oldest_at=Min("state_since"),
         )
     )

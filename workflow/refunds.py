@@ -1,275 +1,299 @@
-"""Money that goes back: what a cancellation gives back, refunds at Stripe, and refunds somebody made in Stripe's dashboard.
+"""Refunds as people decide on them: proposed with their lines and a reason, approved by a second person where they are large, declined,
+sent again, given back by hand. How much of what goes back is reckoned in `giving_back.py`; the talk with Stripe is
+`refunds_at_stripe.py`.
 
-A refund is booked when Stripe has taken it (pending or done) and booked back if it fails later, so our ledger always equals what
-Stripe shows. The sum of an order's refunds never exceeds what was paid on the payment: checked under the order's lock.
+The sum of a payment's refunds never exceeds what it holds: checked under the order's lock. Who decided what is in the journal.
 """
 
 import logging
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Sum
 from django.utils.timezone import now
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, gettext_noop
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from core import outbox
-from core.errors import Conflict
+from core.errors import Conflict, Invalid, NotFound
 from core.money import format_usd
-from integrations import stripe
-from integrations.base import ProviderError
-from workflow import payments
-from workflow.models import Invoice, InvoiceKind, InvoiceStatus, LedgerEntry, LedgerKind, Order, Refund, RefundStatus
-from workflow.process import Actor, Effect
+from core.retries import retried
+from workflow import giving_back, ledger, payments
+from workflow.giving_back import Back
+from workflow.models import Item, ItemStatus, LedgerEntry, LedgerKind, Order, Refund, RefundLine, RefundReason, RefundStatus
+from workflow.models.payments import REFUND_WITHOUT_EFFECT
+from workflow.process import Effect, Role
+from workflow.tasks import close_task, staff_task
 
 if TYPE_CHECKING:
     from workflow.transitions import By
 
 log = logging.getLogger(__name__)
 
-#: a refund that staff decide on above this needs a second person
+#: refunds that staff decide on, together above this, need a second person
 SECOND_PERSON_ABOVE_CENTS = 200_00
-KEY_LIFETIME = timedelta(hours=23)
-MONEY_IN = (LedgerKind.CAPTURE, LedgerKind.UNAPPLIED)
-#: nothing of these counts against what may still be refunded
-WITHOUT_EFFECT = (RefundStatus.FAILED, RefundStatus.DECLINED)
+PROPOSERS = frozenset({Role.SUPPORT, Role.FINANCE, Role.OWNER})
+DECIDERS = frozenset({Role.FINANCE, Role.OWNER})
+#: what staff may name as a reason; the others come about by themselves
+REASONS_OF_STAFF = (
+    RefundReason.SOLD_OUT,
+    RefundReason.CHEAPER,
+    RefundReason.WRONG_ITEM,
+    RefundReason.DAMAGED,
+    RefundReason.MISSING,
+    RefundReason.LATE,
+    RefundReason.GOODWILL,
+    RefundReason.OUR_FAULT,
+)
 
 
 class RefundTooLarge(Conflict):
     code = "refund_too_large"
-    message = gettext_lazy("More than what was paid cannot be refunded.")
+    message = _("More than what was paid cannot be refunded.")
 
 
-# --- Planning -------------------------------------------------------------------------------------------------------------
+# --- Making refunds -------------------------------------------------------------------------------------------------------
+
+
+def plan(order: Order, backs: Iterable[Back], *, reason: RefundReason, by: "By", discretionary: bool, note: str = "") -> list[Refund]:
+    """Write a refund with its lines for each payment. Under the order's lock; sending them is an effect of the caller's.
+
+    Those that staff decide on (`discretionary`) wait for a second person once an order's come to more than the limit together.
+    """
+    backs = list(backs)
+    waits = discretionary and _decided_alone(order) + giving_back.total_cents(backs) > SECOND_PERSON_ABOVE_CENTS
+    made = [_write(order, back, reason=reason, by=by, discretionary=discretionary, waits=waits, note=note) for back in backs]
+    if waits:
+        text = gettext_noop("A refund of more than $200 needs a second person.")
+        for refund in made:
+            staff_task(key=f"refund:{refund.key}", kind="refund_to_approve", order=order, text=text)
+    return made
+
+
+def _decided_alone(order: Order) -> int:
+    """Cents of this order's refunds that one member of staff decided on alone: many small ones are one large one."""
+    alone = Refund.objects.filter(order=order, is_discretionary=True, approved_by=None)
+    alone = alone.exclude(status__in=(*REFUND_WITHOUT_EFFECT, RefundStatus.PROPOSED))
+    return int(alone.order_by().aggregate(sum=Sum("amount_usd_cents"))["sum"] or 0)
+
+
+def _write(order: Order, back: Back, *, reason: RefundReason, by: "By", discretionary: bool, waits: bool, note: str) -> Refund:
+    if not 0 < back.amount_usd_cents <= ledger.left_cents(back.payment):
+        raise RefundTooLarge
+    refund = Refund.objects.create(
+        order=order,
+        invoice=back.payment.invoice,
+        payment=back.payment,
+        payment_intent_id=back.payment.payment_intent_id,
+        amount_usd_cents=back.amount_usd_cents,
+        reason=reason,
+        note=note[:300],
+        status=RefundStatus.PROPOSED if waits else RefundStatus.APPROVED,
+        key=payments.new_key(f"{order.number}:refund"),
+        is_discretionary=discretionary,
+        proposed_by=by.user if by.actor == "staff" else None,
+    )
+    RefundLine.objects.bulk_create(
+        RefundLine(refund=refund, invoice_line=part.line, amount_usd_cents=part.amount_usd_cents) for part in back.parts
+    )
+    return refund
 
 
 def plan_cancellation(order: Order, *, by: "By", facts: dict[str, Any]) -> int:
     """Write the refunds that cancelling this order brings; the sum in cents. Under the order's lock.
 
-    Before anything is bought everything goes back by itself, fees included. Later, staff say with `items_refund_usd_cents` what the
-    shops give back; the service fee is kept unless `our_fault`; delivery that was paid and not used goes back whole.
+    Before anything is bought everything goes back by itself; afterwards what goes back is staff's decision.
     """
-    return sum(
-        _plan(order, capture=capture, amount_usd_cents=amount, by=by, automatic=order.items_paid_at is not None and _is_untouched(order))
-        for capture, amount in cancellation(order, facts=facts)
-    )
+    backs = giving_back.cancellation(order, facts=facts)
+    discretionary = by.actor == "staff" and not giving_back.is_untouched(order)
+    reason = RefundReason.OUR_FAULT if facts.get("our_fault") else RefundReason.CANCELLED
+    plan(order, backs, reason=reason, by=by, discretionary=discretionary)
+    return giving_back.total_cents(backs)
 
 
-def cancellation(order: Order, *, facts: dict[str, Any]) -> list[tuple[LedgerEntry, int]]:
-    """What goes back of each payment if the order is cancelled now: (capture, cents). Reads only; the plan and the preview are this."""
-    captures = list(order.ledger.filter(kind=LedgerKind.CAPTURE).select_related("invoice"))
-    if _is_untouched(order) or facts.get("our_fault"):
-        parts = [(capture, refundable_cents(capture)) for capture in captures]
-    else:
-        parts = [(capture, min(_staff_decided(order, capture, facts=facts), refundable_cents(capture))) for capture in captures]
-    return [(capture, amount) for capture, amount in parts if amount > 0]
+def refund_lines(
+    order_id: int,
+    *,
+    lines: Mapping[int, int],
+    reason: str,
+    by: "By",
+    note: str = "",
+    leaving: Iterable[int] = (),
+    seen_version: int | None = None,
+) -> Order:
+    """Give back chosen cents of chosen lines of paid invoices (by line id), for a reason. `leaving` are items that thereby leave the
+    order, as `refunded`. Raises Invalid or RefundTooLarge and changes nothing where a line holds less."""
+    from workflow.transitions import locked_for_staff, record
+
+    if reason not in REASONS_OF_STAFF:
+        raise Invalid(_("Please choose a reason."), field="reason")
+    lines = {pk: cents for pk, cents in lines.items() if cents}
+    if not lines or any(cents < 0 for cents in lines.values()):
+        raise Invalid(_("Nothing is to be given back."), field="lines")
+    with transaction.atomic():
+        order = locked_for_staff(order_id, roles=PROPOSERS, by=by, seen_version=seen_version)
+        made = plan(order, giving_back.of_lines(order, lines), reason=RefundReason(reason), by=by, discretionary=True, note=note.strip())
+        gone = _let_go(order, leaving)
+        facts = {"reason": reason, "refunds_usd_cents": sum(refund.amount_usd_cents for refund in made)}
+        facts |= {"items": {str(item.position): str(item.status) for item in gone}} if gone else {}
+        waits = any(refund.status == RefundStatus.PROPOSED for refund in made)
+        then = [] if waits else [Effect.SEND_REFUNDS, Effect.NOTIFY_CUSTOMER]
+        record(order, name="refund", from_state=order.state, by=by, facts=facts, then=then, live="order.invoice")
+    return order
 
 
-def _is_untouched(order: Order) -> bool:
-    return order.purchased_at is None and not any(item.was_bought for item in order.items.all())
+def _let_go(order: Order, leaving: Iterable[int]) -> list[Item]:
+    wanted = set(leaving)
+    gone = [item for item in order.items.all() if item.pk in wanted]
+    for item in gone:
+        if not item.is_live or item.status == ItemStatus.SHIPPED:
+            raise Invalid(_("This item is no longer part of the order."), field="leaving")
+        item.status, item.parcel = ItemStatus.REFUNDED, None
+    Item.objects.bulk_update(gone, ["status", "parcel"])
+    return gone
 
 
-def _staff_decided(order: Order, capture: LedgerEntry, *, facts: dict[str, Any]) -> int:
-    if capture.invoice is not None and capture.invoice.kind == InvoiceKind.DELIVERY:
-        return capture.amount_cents if capture.invoice == _unused_delivery(order) else 0
-    return int(facts.get("items_refund_usd_cents") or 0)
+def give_back_unapplied(payment: LedgerEntry, *, by: "By | None", note: str = "") -> Refund | None:
+    """Return what is left of a payment nobody expected, whole; None if nothing is. Under the order's lock where it has one.
 
-
-def _unused_delivery(order: Order) -> Invoice | None:
-    """The delivery invoice that was paid and whose journey has not begun; freight of a journey that was made is kept.
-
-    By the order's times and not by its state: the plan is written when the order is `cancelled` already.
+    `by` is None where it goes back by itself.
     """
-    if order.delivery_paid_at is None or order.shipped_at is not None:
+    left = ledger.left_cents(payment)
+    if not left or payment.kind != LedgerKind.UNAPPLIED:
         return None
-    return order.invoices.filter(kind=InvoiceKind.DELIVERY, status=InvoiceStatus.PAID).order_by("-number").first()
-
-
-def _plan(order: Order, *, capture: LedgerEntry, amount_usd_cents: int, by: "By", automatic: bool) -> int:
-    discretionary = by.actor not in (Actor.CUSTOMER, Actor.STRIPE) and not automatic
-    needs_second = discretionary and amount_usd_cents > SECOND_PERSON_ABOVE_CENTS
-    _check_room(capture, amount_usd_cents=amount_usd_cents)
+    order = payment.order
     refund = Refund.objects.create(
         order=order,
-        invoice=capture.invoice,
-        payment_intent_id=capture.payment_intent_id,
-        amount_usd_cents=amount_usd_cents,
-        reason="cancelled",
-        status=RefundStatus.PROPOSED if needs_second else RefundStatus.APPROVED,
-        key=payments.new_key(f"{order.number}:refund"),
-        proposed_by=by.user if by.actor == "staff" else None,
+        invoice=payment.invoice,
+        payment=payment,
+        payment_intent_id=payment.payment_intent_id,
+        amount_usd_cents=left,
+        reason=RefundReason.UNAPPLIED,
+        note=note[:300],
+        key=payments.new_key(f"{order.number if order else 'no-order'}:refund"),
+        proposed_by=by.user if by else None,
     )
-    if needs_second:
-        text = gettext_noop("A refund of more than $200 needs a second person.")
-        payments.staff_task(key=f"refund:{refund.key}", kind="refund_to_approve", order=order, text=text)
-    return amount_usd_cents
-
-
-def refundable_cents(capture: LedgerEntry) -> int:
-    """What is left of a payment: captured, less what went back or is on its way."""
-    sums = Refund.objects.filter(order=capture.order, payment_intent_id=capture.payment_intent_id, invoice=capture.invoice)
-    taken = sums.exclude(status__in=WITHOUT_EFFECT).aggregate(sum=Sum("amount_usd_cents"))["sum"] or 0
-    return capture.amount_cents - taken
-
-
-def _check_room(capture: LedgerEntry, *, amount_usd_cents: int) -> None:
-    if not 0 < amount_usd_cents <= refundable_cents(capture):
-        raise RefundTooLarge
-
-
-def give_back(order: Order, *, invoice: Invoice, payment_intent_id: str, amount_usd_cents: int) -> Refund:
-    """Return a payment that came to a closed order, whole. Under the order's lock."""
-    refund = Refund.objects.create(
-        order=order,
-        invoice=invoice,
-        payment_intent_id=payment_intent_id,
-        amount_usd_cents=amount_usd_cents,
-        reason="paid after the order was closed",
-        key=payments.new_key(f"{order.number}:refund"),
-    )
-    outbox.promise([Effect.SEND_REFUNDS], subject=order.subject, payload={"order": order.pk})
+    promise_sending(refund)
     return refund
 
 
+def promise_sending(refund: Refund) -> None:
+    """A job sends it; in a transaction."""
+    order = refund.order
+    payload: dict[str, Any] = {"order": order.pk} if order else {"refund": refund.pk}
+    outbox.promise([Effect.SEND_REFUNDS], subject=order.subject if order else f"refund:{refund.pk}", payload=payload)
+
+
+# --- Deciding on them -----------------------------------------------------------------------------------------------------
+
+
+@retried
 @transaction.atomic
 def approve(refund_id: int, *, by: "By") -> Refund:
     """The second person's yes. Refused for the proposer and for anyone but finance and owner."""
-    from workflow.transitions import TransitionRefused, lock_order
-
-    refund = Refund.objects.get(pk=refund_id)
-    order = lock_order(refund.order_id or 0)
-    refund = Refund.objects.select_for_update().get(pk=refund_id)
-    if not by.roles & {"finance", "owner"} or by.user is None or by.user.pk == refund.proposed_by_id:
-        raise TransitionRefused(_("A second person of finance, or the owner, must approve this refund."), code="not_allowed")
-    if refund.status != RefundStatus.PROPOSED:
-        raise TransitionRefused(_("This refund does not wait for an approval."))
+    refund = _decidable(refund_id, by=by, statuses=(RefundStatus.PROPOSED,), second=True)
     refund.status, refund.approved_by = RefundStatus.APPROVED, by.user
     refund.save(update_fields=["status", "approved_by"])
-    outbox.promise([Effect.SEND_REFUNDS], subject=order.subject, payload={"order": order.pk})
+    told = [] if refund.reason == RefundReason.CANCELLED else [Effect.NOTIFY_CUSTOMER]
+    _note(refund, "refund_approved", by=by, then=[Effect.SEND_REFUNDS, *told])
+    close_task(f"refund:{refund.key}", by=by)
     return refund
 
 
-# --- At Stripe ------------------------------------------------------------------------------------------------------------
-
-
-def send_refunds(order_id: int) -> None:
-    """Send every approved refund of an order to Stripe; a manual payment's refund becomes a task, as no card is behind it."""
-    failure: ProviderError | None = None
-    for refund in Refund.objects.filter(order_id=order_id, status=RefundStatus.APPROVED).select_related("order"):
-        try:
-            _send(refund)
-        except ProviderError as error:
-            failure = error
-            Refund.objects.filter(pk=refund.pk).update(last_error=f"{type(error).__name__} {error.code}: {error}"[:300])
-    if failure is not None:
-        raise failure
-
-
-def _send(refund: Refund) -> None:
-    if not refund.payment_intent_id:
-        text, usd = gettext_noop("A payment recorded by hand must be given back by hand: %(usd)s."), format_usd(refund.amount_usd_cents)
-        payments.staff_task(key=f"refund-by-hand:{refund.key}", kind="refund_by_hand", order=refund.order, text=text, usd=usd)
-        return
-    _book(_known_at_stripe(refund) or _create(refund))
-
-
-def _known_at_stripe(refund: Refund) -> stripe.Refund | None:
-    """The refund that an old, interrupted call may have made; Stripe forgets keys after a day."""
-    if refund.created_at > now() - KEY_LIFETIME:
-        return None
-    return next((r for r in stripe.list_refunds(refund.payment_intent_id) if r.metadata.get("refund") == refund.key), None)
-
-
-def _create(refund: Refund) -> stripe.Refund:
-    number = refund.order.number if refund.order else ""
-    return stripe.create_refund(
-        payment_intent_id=refund.payment_intent_id,
-        amount_cents=refund.amount_usd_cents,
-        reason="requested_by_customer",
-        metadata={"order": number, "refund": refund.key},
-        idempotency_key=refund.key,
-    )
-
-
-# --- What Stripe says of refunds, ours and others' ------------------------------------------------------------------------
-
-
-def settle_refund(stripe_id: str) -> str:
-    """Read one refund at Stripe and make our books agree."""
-    return _book(stripe.retrieve_refund(stripe_id))
-
-
-def settle_refunds_of(payment_intent_id: str) -> str:
-    return "; ".join(_book(found) for found in stripe.list_refunds(payment_intent_id)) or "no refunds"
-
-
-def _book(found: stripe.Refund) -> str:
-    paid = LedgerEntry.objects.filter(payment_intent_id=found.payment_intent_id or "-", kind__in=MONEY_IN).first()
-    if paid is None:
-        return "kept aside: refund of an unknown payment"
-    return _book_locked(found, order_id=paid.order_id)
-
-
+@retried
 @transaction.atomic
-def _book_locked(found: stripe.Refund, *, order_id: int | None) -> str:
-    """`order_id` is None for money that belongs to no order; the ledger's unique rows keep that from being booked twice."""
-    from workflow.transitions import lock_order, tell
+def decline(refund_id: int, *, by: "By", reason: str) -> Refund:
+    """The second person's no, with a reason; the money stays."""
+    if not reason.strip():
+        raise Invalid(_("Please say why."), field="reason")
+    refund = _decidable(refund_id, by=by, statuses=(RefundStatus.PROPOSED,), second=True)
+    refund.status, refund.approved_by, refund.note = RefundStatus.DECLINED, by.user, reason.strip()[:300]
+    refund.save(update_fields=["status", "approved_by", "note"])
+    _note(refund, "refund_declined", by=by, reason=refund.note)
+    close_task(f"refund:{refund.key}", by=by)
+    return refund
 
+
+@retried
+@transaction.atomic
+def send_again(refund_id: int, *, by: "By") -> Refund:
+    """A refund that failed at Stripe is over there; another one with a key of its own takes its place. It was approved already."""
+    failed = _decidable(refund_id, by=by, statuses=(RefundStatus.FAILED,))
+    if failed.payment is not None and ledger.left_cents(failed.payment) < failed.amount_usd_cents:
+        raise RefundTooLarge
+    lines = list(failed.lines.all())
+    again = Refund.objects.get(pk=failed.pk)
+    again.pk, again.stripe_id, again.last_error, again.created_at = None, None, "", now()  # type: ignore[assignment]
+    again.status, again.retry_of, again.key = RefundStatus.APPROVED, failed, payments.new_key(failed.key.rpartition(":")[0])
+    again.save(force_insert=True)
+    RefundLine.objects.bulk_create(
+        RefundLine(refund=again, invoice_line_id=line.invoice_line_id, amount_usd_cents=line.amount_usd_cents) for line in lines
+    )
+    failed.status = RefundStatus.REPLACED
+    failed.save(update_fields=["status"])
+    if again.order is None:
+        promise_sending(again)
+    _note(again, "refund_again", by=by, then=[Effect.SEND_REFUNDS])
+    close_task(f"refund-failed:{failed.stripe_id or failed.key}", by=by)
+    return again
+
+
+@retried
+@transaction.atomic
+def given_by_hand(refund_id: int, *, by: "By", proof: str) -> Refund:
+    """Finance has given the money back outside Stripe (a manual payment, or a card that takes nothing back), with a written proof."""
+    if not proof.strip():
+        raise Invalid(_("Please say what proves it."), field="proof")
+    refund = _decidable(refund_id, by=by, statuses=(RefundStatus.FAILED, RefundStatus.APPROVED))
+    if refund.status == RefundStatus.APPROVED and refund.payment_intent_id:
+        raise Conflict(_("This refund is on its way to Stripe."), code="refund_under_way")
+    ledger.book(
+        order=refund.order,
+        invoice=refund.invoice,
+        kind=LedgerKind.REFUND,
+        amount_cents=-refund.amount_usd_cents,
+        source="manual",
+        reference=refund.key,
+        note=proof.strip(),
+    )
+    refund.status, refund.approved_by, refund.note = RefundStatus.BY_HAND, by.user, proof.strip()[:300]
+    refund.save(update_fields=["status", "approved_by", "note"])
+    _note(refund, "refund_by_hand", by=by, proof=refund.note)
+    close_task(f"refund-by-hand:{refund.key}", by=by)
+    close_task(f"refund-failed:{refund.stripe_id or refund.key}", by=by)
+    return refund
+
+
+def _decidable(refund_id: int, *, by: "By", statuses: tuple[RefundStatus, ...], second: bool = False) -> Refund:
+    """The refund and its order under their locks, if this person may decide on it now."""
+    from workflow.transitions import TransitionRefused, lock_order
+
+    order_id = Refund.objects.filter(pk=refund_id).values_list("order_id", flat=True).first()
     order = lock_order(order_id) if order_id else None
-    refund = _adopt(found, order=order)
-    taken = found.status in ("pending", "succeeded", "requires_action")
-    if taken and refund.stripe_id == found.id and refund.status == RefundStatus.FAILED:
-        return "old news: it was read before it failed"  # failed is the end of a refund at Stripe
-    booked = LedgerEntry.objects.filter(source="stripe", kind=LedgerKind.REFUND, reference=found.id).exists()
-    if taken and not booked:
-        _enter(refund, found, kind=LedgerKind.REFUND, amount_cents=-found.amount_cents)
-    if not taken and booked:
-        _enter(refund, found, kind=LedgerKind.REFUND_REVERSAL, amount_cents=found.amount_cents)
-    refund.stripe_id, refund.status = found.id, _status_of(found)
-    refund.last_error = (found.failure_reason or "")[:300]
-    refund.save()
-    if refund.status == RefundStatus.FAILED:
-        text, why = gettext_noop("A refund failed at Stripe: %(why)s"), found.failure_reason or found.status
-        payments.staff_task(key=f"refund-failed:{found.id}", kind="refund_failed", order=order, text=text, why=why)
-    if order is not None:
-        tell(order, "order.invoice", refund=refund.status)
-    return f"refund {refund.status}"
+    refund = Refund.objects.select_for_update().filter(pk=refund_id).first()
+    if refund is None:
+        raise NotFound
+    if not by.roles & DECIDERS or by.user is None:
+        raise TransitionRefused(_("You may not do this."), code="not_allowed")
+    if second and by.user.pk == refund.proposed_by_id:
+        raise TransitionRefused(_("A second person of finance, or the owner, must approve this refund."), code="not_allowed")
+    if refund.status not in statuses:
+        raise TransitionRefused(_("This refund is “%(status)s” by now.") % {"status": refund.get_status_display()})
+    refund.order = order
+    return refund
 
 
-def _status_of(found: stripe.Refund) -> RefundStatus:
-    if found.status == "succeeded":
-        return RefundStatus.SUCCEEDED
-    return RefundStatus.FAILED if found.status in ("failed", "canceled") else RefundStatus.SENT
+def _note(refund: Refund, name: str, *, by: "By", then: Iterable[Effect] = (), **facts: Any) -> None:
+    """The decision in the order's journal."""
+    from workflow.transitions import record
+
+    if refund.order is None:
+        return
+    facts = {"refund_usd_cents": refund.amount_usd_cents, **facts}
+    record(refund.order, name=name, from_state=refund.order.state, by=by, facts=facts, then=then, live="order.invoice")
 
 
-def _adopt(found: stripe.Refund, *, order: Order | None) -> Refund:
-    """Our row of a refund: by its id, by our key in its metadata, or a new one for a refund made in Stripe's dashboard."""
-    refund = Refund.objects.filter(stripe_id=found.id).first() or Refund.objects.filter(key=found.metadata.get("refund", "-")).first()
-    if refund is not None:
-        return refund
-    paid = LedgerEntry.objects.filter(payment_intent_id=found.payment_intent_id, order=order).select_related("invoice").first()
-    return Refund(
-        order=order,
-        invoice=paid.invoice if paid else None,
-        payment_intent_id=found.payment_intent_id or "",
-        amount_usd_cents=found.amount_cents,
-        reason="made in Stripe's dashboard",
-        key=payments.new_key(f"{order.number if order else 'no-order'}:dashboard"),
-    )
-
-
-def _enter(refund: Refund, found: stripe.Refund, *, kind: LedgerKind, amount_cents: int) -> None:
-    LedgerEntry.objects.get_or_create(
-        source="stripe",
-        kind=kind,
-        reference=found.id,
-        defaults={
-            "order": refund.order,
-            "invoice": refund.invoice,
-            "amount_cents": amount_cents,
-            "currency": found.currency,
-            "payment_intent_id": found.payment_intent_id or "",
-            "note": refund.reason,
-        },
-    )
+def by_hand_task(refund: Refund) -> None:
+    text, usd = gettext_noop("A payment recorded by hand must be given back by hand: %(usd)s."), format_usd(refund.amount_usd_cents)
+    staff_task(key=f"refund-by-hand:{refund.key}", kind="refund_by_hand", order=refund.order, text=text, usd=usd)

@@ -26,6 +26,13 @@ AFTER_QUESTION = (timedelta(days=1), timedelta(days=3), timedelta(days=7))
 QUESTION_TO_STAFF = timedelta(days=8)
 
 
+LETTERS = {
+    InvoiceKind.ITEMS: reminding.items_unpaid,
+    InvoiceKind.DELIVERY: reminding.delivery_unpaid,
+    InvoiceKind.ADJUSTMENT: reminding.difference_unpaid,
+}
+
+
 @dataclass(frozen=True)
 class Reminder:
     key: str
@@ -37,14 +44,14 @@ class Reminder:
         about = About(self.order, self.order.customer.locale)
         if self.invoice is None:
             return reminding.question_open(about)
-        write = reminding.items_unpaid if self.invoice.kind == InvoiceKind.ITEMS else reminding.delivery_unpaid
-        return write(about, self.invoice)
+        return LETTERS[InvoiceKind(self.invoice.kind)](about, self.invoice)
 
 
 def due(now: datetime) -> Iterator[Reminder]:
     """The latest due reminder of everything that waits on a customer, whether or not it was written already."""
     yield from _items_unpaid(now)
     yield from _delivery_unpaid(now)
+    yield from _difference_unpaid(now)
     yield from _questions(now)
 
 
@@ -60,8 +67,15 @@ def _items_unpaid(now: datetime) -> Iterator[Reminder]:
     soon = Q(order__pay_by__gt=now, order__pay_by__lte=now + max(BEFORE_END))
     for invoice in ending.filter(soon, created_at__lte=now - QUIET_AT_FIRST).iterator(chunk_size=500):
         assert invoice.order.pay_by is not None
-        before = min(lead for lead in BEFORE_END if invoice.order.pay_by - now <= lead)
-        yield _of_invoice(invoice, kind="items_unpaid", step=f"{_hours(before)}h")
+        yield _of_invoice(invoice, kind="items_unpaid", step=_before_end(invoice.order.pay_by, now))
+
+
+def _difference_unpaid(now: datetime) -> Iterator[Reminder]:
+    ending = _open_invoices(InvoiceKind.ADJUSTMENT, State.ITEMS_PAID)
+    soon = Q(pay_by__gt=now, pay_by__lte=now + max(BEFORE_END))
+    for invoice in ending.filter(soon, created_at__lte=now - QUIET_AT_FIRST).iterator(chunk_size=500):
+        assert invoice.pay_by is not None
+        yield _of_invoice(invoice, kind="difference_unpaid", step=_before_end(invoice.pay_by, now))
 
 
 def _delivery_unpaid(now: datetime) -> Iterator[Reminder]:
@@ -101,5 +115,6 @@ def _days(passed: timedelta, steps: Sequence[timedelta]) -> str:
     return f"{max(step for step in steps if step <= passed).days}d"
 
 
-def _hours(lead: timedelta) -> int:
-    return int(lead.total_seconds() // 3600)
+def _before_end(end: datetime, now: datetime) -> str:
+    lead = min(lead for lead in BEFORE_END if end - now <= lead)
+    return f"{int(lead.total_seconds() // 3600)}h"

@@ -13,16 +13,17 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy, gettext_noop
+from django.utils.translation import gettext_lazy as _
 from django_q.tasks import async_task
 
 from core.errors import BidangilError, Conflict
+from core.errors import NotFound as Missing
 from integrations import stripe
 from integrations.base import BadAnswer, InvalidRequest, NotFound, ProviderError
-from workflow import payments, refunds
+from workflow import adjustments, disputes, payments, refunds_at_stripe, unapplied
 from workflow.checkout import _closed, lock_attempt
-from workflow.models import Attempt, AttemptStatus, InvoiceKind, LedgerEntry, LedgerKind, Order, StripeEvent
-from workflow.process import CLOSED
-from workflow.transitions import By, TransitionRefused, perform, retried, tell
+from workflow.models import Attempt, AttemptStatus, Invoice, InvoiceKind, LedgerEntry, LedgerKind, Order, StripeEvent
+from workflow.transitions import By, TransitionRefused, lock_order, perform, retried, tell
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ def settle_event(pk: int) -> None:
         return
     StripeEvent.objects.filter(pk=pk).update(attempts=F("attempts") + 1)
     try:
-        outcome = _act_on(row.type, _object_of(row.payload))
+        outcome = _not_for_us(row.payload) or _act_on(row.type, _object_of(row.payload))
     except NotFound:
         outcome = "kept aside: Stripe does not know it"
     except ProviderError as error:
@@ -94,6 +95,14 @@ def settle_event(pk: int) -> None:
             StripeEvent.objects.filter(pk=pk).update(attempts=F("attempts") - 1)
         raise
     StripeEvent.objects.filter(pk=pk, settled_at=None).update(settled_at=now(), outcome=outcome[:200])
+
+
+def _not_for_us(payload: Any) -> str:
+    """Why an event is kept aside unread: of Stripe's other mode, or of an account that is only connected to ours."""
+    said = payload if isinstance(payload, dict) else {}
+    if isinstance(said.get("livemode"), bool) and said["livemode"] != settings.STRIPE_LIVE:
+        return "kept aside: of Stripe's test mode" if settings.STRIPE_LIVE else "kept aside: of Stripe's live mode"
+    return "kept aside: of another account" if said.get("account") else ""
 
 
 def _object_of(payload: Any) -> dict[str, Any]:
@@ -106,29 +115,22 @@ def _act_on(kind: str, thing: dict[str, Any]) -> str:
     if kind.startswith("checkout.session.") and isinstance(thing.get("id"), str):
         return settle_session(thing["id"])
     if kind.startswith("refund.") and isinstance(thing.get("id"), str):
-        return refunds.settle_refund(thing["id"])
+        return refunds_at_stripe.settle_refund(thing["id"])
     if kind == "charge.refunded" and isinstance(thing.get("payment_intent"), str):
-        return refunds.settle_refunds_of(thing["payment_intent"])
-    if kind.startswith("charge.dispute."):
-        return _note_dispute(thing)
+        return refunds_at_stripe.settle_refunds_of(thing["payment_intent"])
+    if kind.startswith("charge.dispute.") and isinstance(thing.get("id"), str):
+        return disputes.settle_dispute(thing["id"])
     return "ignored: not a type we act on"
 
 
-def _note_dispute(thing: dict[str, Any]) -> str:
-    """A dispute stops the order's way forward and is put before staff; it never moves the order."""
-    from workflow.transitions import hold
-
-    capture = LedgerEntry.objects.filter(kind=LedgerKind.CAPTURE, payment_intent_id=thing.get("payment_intent") or "-").first()
-    order = capture.order if capture else None
-    text, reason = gettext_noop("A payment is disputed at Stripe (%(reason)s)."), str(thing.get("reason", "?"))
-    payments.staff_task(key=f"dispute:{thing.get('id', '?')}", kind="dispute", order=order, text=text, reason=reason)
-    if order is None:
-        return "dispute of an unknown payment"
-    try:
-        hold(order.pk, reason=text % {"reason": reason}, by=By.stripe())
-    except TransitionRefused:
-        return "dispute noted; the order is closed or on hold already"
-    return "dispute: order on hold"
+def settle_again(event_pk: int, *, by: By) -> None:
+    """Staff let an event be settled once more; what is true already stays as it is."""
+    if by.user is None or not by.user.has_perm("workflow.change_stripeevent"):
+        raise TransitionRefused(_("You may not do this."), code="not_allowed")
+    with transaction.atomic():
+        if not StripeEvent.objects.filter(pk=event_pk).update(settled_at=None, attempts=0, outcome=""):
+            raise Missing
+        async_task("workflow.settlement.settle_event", event_pk)
 
 
 # --- Sessions -------------------------------------------------------------------------------------------------------------
@@ -157,24 +159,66 @@ def settle(session: stripe.CheckoutSession) -> str:
 
 
 def _attempt_of(session: stripe.CheckoutSession) -> int | None:
-    """By session id, else by the key that we gave it."""
-    keys = [key for key in (session.metadata.get("attempt"), session.client_reference_id) if key]
-    known = Attempt.objects.filter(Q(session_id=session.id) | Q(key__in=keys, session_id=None))
+    """By session id, else by the key that we gave it, on the session or on its payment."""
+    return _known(session.id, _keys(session)) or _known(session.id, _keys_of_payment(session)) or adopt(session)
+
+
+def _keys(session: stripe.CheckoutSession) -> list[str]:
+    return [key for key in (session.metadata.get("attempt"), session.client_reference_id) if key]
+
+
+def _keys_of_payment(session: stripe.CheckoutSession) -> list[str]:
+    if _keys(session) or not session.payment_intent_id:
+        return []
+    key = stripe.retrieve_payment_intent(session.payment_intent_id).metadata.get("attempt")
+    return [key] if key else []
+
+
+def _known(session_id: str, keys: list[str]) -> int | None:
+    known = Attempt.objects.filter(Q(session_id=session_id) | Q(key__in=keys, session_id=None))
     return known.values_list("pk", flat=True).first()
 
 
+def adopt(session: stripe.CheckoutSession) -> int | None:
+    """A session of ours that our books have lost (they were restored from a backup): its attempt is written down again, as closed, where
+    its invoice is still known."""
+    number, kind, invoice_number, generation = (session.metadata.get("attempt", "").split(":") + [""] * 4)[:4]
+    if not (invoice_number.isascii() and invoice_number.isdigit() and generation.isascii() and generation.isdigit()):
+        return None
+    invoice = Invoice.objects.filter(order__number=number, kind=kind, number=int(invoice_number)).first()
+    if invoice is None or Attempt.objects.filter(invoice=invoice, generation=int(generation)).exists():
+        return None
+    return Attempt.objects.create(
+        invoice=invoice,
+        generation=int(generation),
+        key=session.metadata["attempt"],
+        session_id=session.id,
+        status=AttemptStatus.CLOSED,
+        expires_at=session.expires_at,
+    ).pk
+
+
 def _keep_aside(session: stripe.CheckoutSession) -> str:
+    """Of an order that we know (a bill that our books have lost), or of none."""
     if session.payment_status != "paid" or not session.payment_intent_id:
         return "kept aside: not a session of ours"
-    payments.book_unapplied(
-        order=None,
+    order_id = Order.objects.filter(number=session.metadata.get("order", "-")).values_list("pk", flat=True).first()
+    why = gettext_noop("A paid session whose invoice we do not know.") if order_id else gettext_noop("A paid session that is not of ours.")
+    return _book_aside(session, order_id=order_id, why=why)
+
+
+@retried
+@transaction.atomic
+def _book_aside(session: stripe.CheckoutSession, *, order_id: int | None, why: str) -> str:
+    booked = unapplied.book(
+        order=lock_order(order_id) if order_id else None,
         invoice=None,
         amount_cents=session.amount_total_cents,
         currency=session.currency,
-        payment_intent_id=session.payment_intent_id,
-        why=gettext_noop("A paid session that belongs to no order of ours."),
+        payment_intent_id=session.payment_intent_id or session.id,
+        why=why,
     )
-    return "unapplied: not a session of ours"
+    return f"unapplied: {why}" if booked else "already booked"
 
 
 @retried
@@ -232,7 +276,7 @@ def _settle_paid(attempt_id: int, session: stripe.CheckoutSession) -> str:
         }
         try:
             with transaction.atomic():
-                perform(order.pk, RECORD_OF[InvoiceKind(attempt.invoice.kind)], by=By.stripe(), **facts)
+                _record(order, InvoiceKind(attempt.invoice.kind), facts)
             return "payment recorded"
         except (TransitionRefused, payments.AmountMismatch, Conflict) as refused:
             why = str(refused.message)
@@ -252,8 +296,15 @@ def _why_not_applied(order: Order, attempt: Attempt, session: stripe.CheckoutSes
     return ""
 
 
+def _record(order: Order, kind: InvoiceKind, facts: dict[str, Any]) -> None:
+    if kind == InvoiceKind.ADJUSTMENT:
+        adjustments.record_payment(order.pk, by=By.stripe(), **facts)
+    else:
+        perform(order.pk, RECORD_OF[kind], by=By.stripe(), **facts)
+
+
 def _book_unapplied(order: Order, attempt: Attempt, session: stripe.CheckoutSession, *, why: str) -> str:
-    payments.book_unapplied(
+    unapplied.book(
         order=order,
         invoice=attempt.invoice,
         amount_cents=session.amount_total_cents,
@@ -261,9 +312,5 @@ def _book_unapplied(order: Order, attempt: Attempt, session: stripe.CheckoutSess
         payment_intent_id=attempt.payment_intent_id,
         why=why,
     )
-    if order.state in CLOSED and session.currency == "usd":
-        refunds.give_back(
-            order, invoice=attempt.invoice, payment_intent_id=attempt.payment_intent_id, amount_usd_cents=session.amount_total_cents
-        )
     tell(order, "order.invoice", kind=attempt.invoice.kind, invoice=attempt.invoice.number)
     return f"unapplied: {why}"

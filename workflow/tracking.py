@@ -15,9 +15,9 @@ from django.utils.translation import gettext_noop
 
 from integrations.base import NotFound, ProviderError
 from integrations.couriers import COURIERS, TrackingResult, TrackingScan, TrackingStatus
-from workflow import payments
 from workflow.models import Order, Parcel, TrackingEvent
 from workflow.process import State
+from workflow.tasks import staff_task
 from workflow.transitions import By, TransitionRefused, lock_order, perform, retried, tell
 
 log = logging.getLogger(__name__)
@@ -83,9 +83,7 @@ def note_failure(parcel: Parcel, error: ProviderError | None) -> None:
     Parcel.objects.filter(pk=parcel.pk).update(poll_failures=failures, poll_error=words[:300], polled_at=now(), next_poll_at=now() + wait)
     if failures == 5:
         text = gettext_noop("The courier has not answered usefully five times in a row: %(words)s")
-        payments.staff_task(
-            key=f"poll:{parcel.pk}:{parcel.tracking_number}", kind="courier_silent", order=parcel.order, text=text, words=words
-        )
+        staff_task(key=f"poll:{parcel.pk}:{parcel.tracking_number}", kind="courier_silent", order=parcel.order, text=text, words=words)
 
 
 # --- One parcel -----------------------------------------------------------------------------------------------------------
@@ -142,9 +140,7 @@ def _set_status(parcel: Parcel, result: TrackingResult) -> None:
 def _note_contradiction(parcel: Parcel, result: TrackingResult) -> None:
     text = gettext_noop("The courier said “%(old)s” and now says “%(new)s”.")
     said = {"old": str(parcel.status), "new": str(result.status)}
-    payments.staff_task(
-        key=f"contradiction:{parcel.pk}:{result.status}", kind="courier_contradiction", order=parcel.order, text=text, **said
-    )
+    staff_task(key=f"contradiction:{parcel.pk}:{result.status}", kind="courier_contradiction", order=parcel.order, text=text, **said)
 
 
 def _plan_next(parcel: Parcel, result: TrackingResult) -> None:
@@ -156,7 +152,7 @@ def _plan_next(parcel: Parcel, result: TrackingResult) -> None:
     if now() - _last_news(parcel, result) > SILENT_AFTER:
         parcel.next_poll_at = None
         text = gettext_noop("Nothing was heard of this parcel for 30 days; it is no longer asked for.")
-        payments.staff_task(key=f"silent:{parcel.pk}:{parcel.tracking_number}", kind="courier_silent", order=parcel.order, text=text)
+        staff_task(key=f"silent:{parcel.pk}:{parcel.tracking_number}", kind="courier_silent", order=parcel.order, text=text)
 
 
 def _last_news(parcel: Parcel, result: TrackingResult) -> datetime:

@@ -6,15 +6,12 @@ come through here; nothing else calls a transition method.
 checkout session must be closed at Stripe first, the start of that.
 """
 
-import functools
-import random
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
-from django.db import OperationalError, transaction
+from django.db import transaction
 from django.db.models import prefetch_related_objects
 from django.utils.timezone import is_naive, make_aware, now
 from django.utils.translation import gettext_lazy as _
@@ -22,14 +19,12 @@ from django.utils.translation import gettext_lazy as _
 from core import events, outbox
 from core.accounts.models import User
 from core.errors import Conflict, NotFound
+from core.retries import retried
 from workflow import writes
 from workflow.fsm import Guard, Spec
 from workflow.models import Order, OrderEvent
 from workflow.models.journal import Door
 from workflow.process import FACT_LABELS, TRANSITIONS, Actor, Role, roles_of
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class TransitionRefused(Conflict):
@@ -90,28 +85,6 @@ def roles_held(user: User) -> frozenset[str]:
     return cached
 
 
-#: lock wait timeout, deadlock, record changed since read: somebody else was quicker, a second try may succeed
-RETRYABLE = {1205, 1213, 1020}
-
-
-def retried(function: Callable[P, R]) -> Callable[P, R]:
-    """Run again, at most three times, what the database gave up for a lock; only at the outermost level, where all of it is undone."""
-
-    @functools.wraps(function)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        for attempt in range(3):
-            try:
-                return function(*args, **kwargs)
-            except OperationalError as error:
-                outermost = not transaction.get_connection().in_atomic_block
-                if attempt == 2 or not outermost or not error.args or error.args[0] not in RETRYABLE:
-                    raise
-                time.sleep(random.uniform(0.02, 0.1) * 2**attempt)  # noqa: S311 - jitter, not a secret
-        raise AssertionError("unreachable")
-
-    return run
-
-
 def lock_order(order_id: int) -> Order:
     """The order under its row lock, with what guards and writes look at. First of all locks."""
     order = Order.objects.select_for_update().filter(pk=order_id).first()
@@ -119,6 +92,20 @@ def lock_order(order_id: int) -> Order:
         raise NotFound
     prefetch_related_objects([order], "items", "parcels", "invoices__attempts", "refunds")
     return order
+
+
+def locked_for_staff(order_id: int, *, roles: Collection[str], by: By, seen_version: int | None = None) -> Order:
+    """The order under its lock, for members of staff in one of these roles who looked at this version of it."""
+    order = lock_order(order_id)
+    if not by.roles & frozenset(roles):
+        raise TransitionRefused(_("You may not do this."), code="not_allowed")
+    refuse_if_changed(order, seen_version=seen_version)
+    return order
+
+
+def refuse_if_changed(order: Order, *, seen_version: int | None) -> None:
+    if seen_version is not None and seen_version != order.version:
+        raise TransitionRefused(_("Somebody changed this order meanwhile. Please look at it again."), code="changed_meanwhile")
 
 
 @retried
@@ -271,8 +258,7 @@ def ask(order_id: int, move: Callable[..., Any] | str, *, by: By, seen_version: 
 
     spec = TRANSITIONS[move if isinstance(move, str) else move.__name__]
     order = lock_order(order_id)
-    if seen_version is not None and seen_version != order.version:
-        raise TransitionRefused(_("Somebody changed this order meanwhile. Please look at it again."), code="changed_meanwhile")
+    refuse_if_changed(order, seen_version=seen_version)
     attempt = payments.open_attempt(order, kind=spec.closes_attempt) if spec.closes_attempt and order.state in spec.sources else None
     if attempt is None:
         return perform(order.pk, spec.name, by=by, **facts)

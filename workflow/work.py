@@ -15,9 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from core.errors import Invalid
 from integrations.couriers import COURIERS
 from integrations.tracking_numbers import normalise
+from workflow import differences
 from workflow.models import Item, ItemStatus, Order, Parcel
 from workflow.process import Effect, Role, State
-from workflow.transitions import By, TransitionRefused, lock_order, record, retried
+from workflow.transitions import By, TransitionRefused, locked_for_staff, record, retried
 
 MAX_PRICE_KRW = 1_000_000_000
 
@@ -53,11 +54,7 @@ def tasks_open(order: Order, *, by: By) -> list[Task]:
 
 
 def _begin(order_id: int, task: Task, *, by: By, seen_version: int | None) -> Order:
-    order = lock_order(order_id)
-    if not by.roles & task.roles:
-        raise TransitionRefused(_("You may not do this."), code="not_allowed")
-    if seen_version is not None and seen_version != order.version:
-        raise TransitionRefused(_("Somebody changed this order meanwhile. Please look at it again."), code="changed_meanwhile")
+    order = locked_for_staff(order_id, roles=task.roles, by=by, seen_version=seen_version)
     if order.state not in task.states:
         raise TransitionRefused(_("This is not possible while the order is “%(state)s”.") % {"state": order.get_state_display()})
     return order
@@ -134,6 +131,8 @@ def buy_items(order_id: int, *, purchases: Mapping[int, Mapping[str, Any]], by: 
         item, number = _item(order, item_id), str(said["shop_order_number"]).strip()
         if not item.is_live:
             raise Invalid(_("This item is no longer part of the order."), field="item")
+        if differences.is_awaited(order, item):
+            raise TransitionRefused(_("The customer has not paid the price difference of this item yet."), code="difference_open")
         if not number or len(number) > 60:
             raise Invalid(_("The shop's order number is missing or too long."), field="shop_order_number")
         item.paid_price_krw = _whole(said["paid_price_krw"], field="paid_price_krw", low=0, high=MAX_PRICE_KRW)

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.timezone import now
 
-from workflow import payments, pricing, refunds, shipping
+from workflow import differences, payments, pricing, refunds, shipping
 from workflow.guards import live_items
 from workflow.models import InvoiceKind, InvoiceStatus, Item, ItemStatus, Order
 from workflow.process import Write
@@ -64,18 +64,21 @@ def book_items_payment(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
 @writes(Write.ISSUE_DELIVERY_INVOICE)
 def issue_delivery_invoice(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
     priced = pricing.delivery_quote(order)
-    payments.issue_invoice(order, kind=InvoiceKind.DELIVERY, quote=pricing.paid_quote(order), priced=priced, pay_by=None)
+    invoice = payments.issue_invoice(order, kind=InvoiceKind.DELIVERY, quote=pricing.paid_quote(order), priced=priced, pay_by=None)
+    differences.bill(differences.carried(order), invoice=invoice)
     facts |= {"amount_usd_cents": priced.total_usd_cents}
 
 
 @writes(Write.WITHDRAW_DELIVERY_INVOICE)
 def withdraw_delivery_invoice(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
     payments.end_invoice(order, kind=InvoiceKind.DELIVERY, status=InvoiceStatus.VOID)
+    differences.bill(differences.carried(order), invoice=None)
 
 
 @writes(Write.BOOK_DELIVERY_PAYMENT)
 def book_delivery_payment(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
-    payments.book_capture(order, kind=InvoiceKind.DELIVERY, by=by, facts=facts)
+    invoice = payments.book_capture(order, kind=InvoiceKind.DELIVERY, by=by, facts=facts)
+    differences.settle_paid(order, invoice)
 
 
 @writes(Write.HAND_OVER_PARCELS)
@@ -97,6 +100,11 @@ def unpack_parcels(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
     with_customer = {parcel.pk for parcel in order.parcels.all() if parcel.delivered_at}
     shipping.unpack(order, at=now())
     _move_items(order, to=ItemStatus.INSPECTED, only=lambda item: item.status == ItemStatus.SHIPPED and item.parcel_id not in with_customer)
+
+
+@writes(Write.WITHDRAW_DIFFERENCES)
+def withdraw_differences(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
+    differences.withdraw(order)
 
 
 @writes(Write.PLAN_REFUNDS)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backoffice.words import courier_name, happened
 from core.money import format_krw, format_usd
-from workflow.models import ItemStatus, OrderEvent
+from workflow.models import AdjustmentRoute, ItemStatus, OrderEvent, RefundReason
 from workflow.process import Actor, State
 
 
@@ -95,19 +95,27 @@ def _rate(value: str) -> str:
     return f"₩{Decimal(value):,.2f}"
 
 
+def _reason(value: str) -> str:
+    return str(RefundReason(value).label) if value in RefundReason.values else value
+
+
 def _yes(value: Any) -> str:
     return gettext("yes") if value else gettext("no")
 
 
 FACTS: dict[str, tuple[Any, Callable[[Any], str]]] = {
-    "reason": (_("reason"), str),
+    "reason": (_("reason"), _reason),
     "proof": (_("proof"), str),
     "items": (_("items"), _statuses),
     "prices_krw": (_("unit prices"), _prices),
     "paid_krw": (_("paid at the shop"), _prices),
     "amount_usd_cents": (_("amount"), format_usd),
     "refunds_usd_cents": (_("goes back"), format_usd),
-    "items_refund_usd_cents": (_("the shops give back"), format_usd),
+    "shops_give_back_krw": (_("the shops give back"), _prices),
+    "refund_usd_cents": (_("refund"), format_usd),
+    "differences_krw": (_("price differences"), _prices),
+    "route": (_("who pays"), lambda route: str(AdjustmentRoute(route).label)),
+    "unapplied": (_("out of payment"), lambda number: f"#{number}"),
     "delivery_fee_krw": (_("delivery fee"), format_krw),
     "krw_per_usd": (_("rate"), _rate),
     "quote": (_("quote"), lambda version: f"v{version}"),

@@ -16,17 +16,19 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.text import format_lazy
 from django.utils.timezone import get_current_timezone_name
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.access import acting
-from backoffice.numbers import DollarsField, WholeField
+from backoffice.numbers import WholeField
 from backoffice.orders import page
 from backoffice.words import WAITS_WORDS
 from core.errors import BidangilError
-from workflow import refunds
+from core.money import format_krw
+from workflow import giving_back
 from workflow.fsm import Spec
-from workflow.models import LedgerEntry, Order
+from workflow.invoices import line_title
+from workflow.models import Item, Order
 from workflow.process import FACT_LABELS, TRANSITIONS, WAITS_ON, Effect, State, Write, roles_of
 from workflow.transitions import Move, ask, moves
 
@@ -51,33 +53,32 @@ class MoveForm(forms.Form):
         for name, kind in spec.asks.items():
             if kind != "proof" or spec.proof_from:
                 self.fields[name] = _field(name, kind)
-        if spec.name == "cancel" and was_bought(order):
+        if spec.name == "cancel" and not giving_back.is_untouched(order):
             self.fields["our_fault"] = forms.BooleanField(
                 required=False, label=_("It is our fault"), help_text=_("Then everything goes back, our fees too.")
             )
-            self.fields["items_refund_usd"] = DollarsField(
-                required=False,
-                label=_("What the shops give back, in dollars"),
-                help_text=_("Of the items; delivery is reckoned by itself."),
-            )
+            for item in bought_items(order):
+                self.fields[f"back_krw-{item.position}"] = WholeField(
+                    required=False,
+                    label=format_lazy("{n}. {name}", n=item.position, name=str(item)),
+                    help_text=format_lazy(_("What the shop gives back, in won, of {krw}"), krw=format_krw(item.line_krw or 0)),
+                )
 
     def facts(self) -> dict[str, Any]:
         """As `transitions.ask` takes them: JSON-able, with the names in `process.py`."""
-        said = {
-            name: _as_json(value) for name, value in self.cleaned_data.items() if name not in ("version", "our_fault", "items_refund_usd")
-        }
+        said = {name: _as_json(value) for name, value in self.cleaned_data.items() if name in self.spec.asks}
         return said | money_facts(self.cleaned_data)
 
 
-def was_bought(order: Order) -> bool:
-    return order.purchased_at is not None or any(item.was_bought for item in order.items.all())
+def bought_items(order: Order) -> list[Item]:
+    return [item for item in order.items.all() if item.was_bought]
 
 
 def money_facts(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a cancellation gives back, as `giving_back.cancellation` takes it."""
     facts: dict[str, Any] = {"our_fault": True} if said.get("our_fault") else {}
-    if said.get("items_refund_usd") is not None:
-        facts["items_refund_usd_cents"] = said["items_refund_usd"]
-    return facts
+    given = {name.partition("-")[2]: krw for name, krw in said.items() if name.startswith("back_krw-") and krw}
+    return facts | ({"shops_give_back_krw": given} if given else {})
 
 
 def _field(name: str, kind: str) -> forms.Field:
@@ -167,7 +168,7 @@ def _show(
         "target": State(spec.target).label,
         "target_whose": WAITS_WORDS[WAITS_ON[spec.target]],
         "goes_back": preview(order, form) if spec.name == "cancel" and move else None,
-        "can_preview": "items_refund_usd" in form.fields,
+        "can_preview": "our_fault" in form.fields,
     }
     return render(request, "backoffice/order/do.html", context, status=status)
 
@@ -181,10 +182,11 @@ def preview(order: Order, form: MoveForm) -> dict[str, Any]:
     """What cancelling now gives back, by the very function that plans the refunds."""
     form.is_bound and form.is_valid()
     said = form.cleaned_data if form.is_bound else {}
-    parts: list[tuple[LedgerEntry, int]] = refunds.cancellation(order, facts=money_facts(said))
+    backs = giving_back.cancellation(order, facts=money_facts(said))
+    locale = get_language() or "en"
     return {
-        "parts": parts,
-        "total": sum(cents for _capture, cents in parts),
+        "payments": [(back, [(line_title(part.line, locale=locale), part.amount_usd_cents) for part in back.parts]) for back in backs],
+        "total": giving_back.total_cents(backs),
         "was_paid": any(e.kind == "capture" for e in order.ledger.all()),
     }
 

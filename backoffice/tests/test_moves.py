@@ -3,7 +3,7 @@
 import pytest
 
 from backoffice.tests.conftest import do_url, fingerprint, page_url, said
-from workflow import refunds, transitions, work
+from workflow import ledger, transitions, work
 from workflow.models import Order, OrderEvent
 from workflow.process import CLOSED, TRANSITIONS, Role, State
 from workflow.tests.factories import by, order_at, rate, reload
@@ -129,14 +129,14 @@ def test_before_anything_is_bought_the_dialog_asks_only_for_the_reason_and_shows
 def test_the_preview_equals_the_refund(sign_in):
     # given an order whose items were bought
     client, order = sign_in(Role.FINANCE), order_at(State.ITEMS_PURCHASED)
-    # when the refund is worked out for 12.50 dollars, which changes nothing
+    # when the refund is worked out for 17,500 won at 1,400, which changes nothing
     before = fingerprint(order)
-    preview = client.get(do_url(order, "cancel"), {"preview": "1", "items_refund_usd": "$12.50", "reason": "shop closed"})
+    preview = client.get(do_url(order, "cancel"), {"preview": "1", "back_krw-2": "₩17,500", "reason": "shop closed"})
     assert preview.context["goes_back"]["total"] == 1250
     assert "shop closed" in preview.content.decode()
     assert fingerprint(order) == before
     # and then sent
-    client.post(do_url(order, "cancel"), {"version": order.version, "reason": "shop closed", "items_refund_usd": "12.50"})
+    client.post(do_url(order, "cancel"), {"version": order.version, "reason": "shop closed", "back_krw-2": "17500"})
     assert reload(order).state == State.CANCELLED
     assert [refund.amount_usd_cents for refund in order.refunds.all()] == [1250]
 
@@ -145,7 +145,7 @@ def test_our_fault_gives_everything_back(sign_in):
     client, order = sign_in(Role.SUPPORT), order_at(State.AT_WAREHOUSE)
     client.post(do_url(order, "cancel"), {"version": order.version, "reason": "we lost it", "our_fault": "on"})
     assert [refund.amount_usd_cents for refund in order.refunds.all()] == [order.invoices.get().amount_usd_cents]
-    assert refunds.refundable_cents(order.ledger.get()) == 0
+    assert ledger.left_cents(order.ledger.get()) == 0
 
 
 # --- Beside the state -----------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
-"""Cancelling an order: what exactly would go back, or why not; and doing it. The rules are workflow/refunds.py and process.py."""
+"""Cancelling an order: what exactly would go back, or why not; and doing it. The rules are workflow/giving_back.py and process.py."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from django.http import HttpResponse
 from ninja import Router
@@ -8,17 +8,26 @@ from pydantic import Field
 
 from core.accounts.models import User
 from customer_api.idempotency import once
-from customer_api.resources.order_answers import LineOut, OrderOut, line_out
+from customer_api.resources.order_answers import OrderOut
 from customer_api.resources.orders import my_order, my_order_id, order_now
-from customer_api.schema import In, Out
+from customer_api.schema import In, Out, language
 from customer_api.security import Asked
 from customer_api.texts import Text
-from workflow import refunds
-from workflow.models import LedgerEntry, Order
+from workflow import giving_back
+from workflow.giving_back import Back, Part
+from workflow.invoices import line_title
+from workflow.models import Order
 from workflow.process import TRANSITIONS
 from workflow.transitions import By, TransitionRefused, check, perform
 
 router = Router(tags=["Orders"])
+
+
+class LineBack(Out):
+    kind: str
+    title: str
+    amount_usd_cents: int = Field(description="What goes back.")
+    of_usd_cents: int = Field(description="What was paid.")
 
 
 class PaymentBack(Out):
@@ -28,7 +37,7 @@ class PaymentBack(Out):
     invoice: int
     paid_usd_cents: int
     refund_usd_cents: int
-    lines: list[LineOut] = Field(description="The invoice's lines where the whole payment goes back.")
+    lines: list[LineBack] = Field(description="Line by line, what goes back of each.")
 
 
 class Cancellation(Out):
@@ -50,7 +59,7 @@ def preview_cancellation(request: Asked, number: str) -> Cancellation:
     refused = _why_not(order, by=By.customer(user))
     if refused is not None:
         return Cancellation(allowed=False, code=refused.code, detail=str(refused), refund_usd_cents=0, payments=[])
-    back = [_payment(order, capture, cents) for capture, cents in refunds.cancellation(order, facts={})]
+    back = [_payment(one) for one in giving_back.cancellation(order, facts={})]
     return Cancellation(allowed=True, code=None, detail=None, refund_usd_cents=sum(one.refund_usd_cents for one in back), payments=back)
 
 
@@ -62,15 +71,23 @@ def _why_not(order: Order, *, by: By) -> TransitionRefused | None:
     return None
 
 
-def _payment(order: Order, capture: LedgerEntry, refund_usd_cents: int) -> PaymentBack:
-    invoice: Any = next(one for one in order.invoices.all() if one.pk == capture.invoice_id)
-    whole = refund_usd_cents == capture.amount_cents
+def _payment(back: Back) -> PaymentBack:
     return PaymentBack(
-        kind=invoice.kind,
-        invoice=invoice.number,
-        paid_usd_cents=capture.amount_cents,
-        refund_usd_cents=refund_usd_cents,
-        lines=[line_out(line) for line in invoice.lines.all()] if whole else [],
+        kind=back.invoice.kind,
+        invoice=back.invoice.number,
+        paid_usd_cents=back.payment.amount_cents,
+        refund_usd_cents=back.amount_usd_cents,
+        lines=[_line(part) for part in back.parts],
+    )
+
+
+def _line(part: Part) -> LineBack:
+    line = part.line
+    return LineBack(
+        kind=line.kind,
+        title=line_title(line, locale=language()),
+        amount_usd_cents=part.amount_usd_cents,
+        of_usd_cents=line.amount_usd_cents,
     )
 
 

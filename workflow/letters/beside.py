@@ -5,7 +5,7 @@ from core.notices import Letter, Pair
 from workflow.letters.about import About
 from workflow.letters.registry import to_customer
 from workflow.models import InvoiceKind, Refund
-from workflow.refunds import WITHOUT_EFFECT
+from workflow.models.payments import REFUND_WITHOUT_EFFECT
 
 
 @to_customer("ask")
@@ -67,13 +67,17 @@ def _nothing_back(about: About) -> str:
 
 
 def _refund_rows(about: About) -> tuple[Pair, ...]:
-    """What goes back of which payment."""
-    refunds = Refund.objects.filter(order=about.order, reason="cancelled").exclude(status__in=WITHOUT_EFFECT).select_related("invoice")
+    """What goes back of which payment: the refunds that the cancelling made."""
+    assert about.event is not None
+    planned = Refund.objects.filter(order=about.order, created_at__range=(about.order.closed_at, about.event.at))
+    refunds = planned.exclude(status__in=REFUND_WITHOUT_EFFECT).select_related("invoice")
     return tuple((_payment(about, refund), format_usd(refund.amount_usd_cents)) for refund in refunds)
 
 
 def _payment(about: About, refund: Refund) -> str:
-    delivery = refund.invoice is not None and refund.invoice.kind == InvoiceKind.DELIVERY
-    if about.korean:
-        return "배송비 결제에서" if delivery else "상품 결제에서"
-    return "From the delivery payment" if delivery else "From the items payment"
+    kind = refund.invoice.kind if refund.invoice else InvoiceKind.ITEMS
+    korean, english = {
+        InvoiceKind.DELIVERY: ("배송비 결제에서", "From the delivery payment"),
+        InvoiceKind.ADJUSTMENT: ("차액 결제에서", "From the payment of a price difference"),
+    }.get(InvoiceKind(kind), ("상품 결제에서", "From the items payment"))
+    return korean if about.korean else english

@@ -40,6 +40,29 @@ def delivery_unpaid(about: About, invoice: Invoice) -> Letter:
     )
 
 
+def difference_unpaid(about: About, invoice: Invoice) -> Letter:
+    dollars, until, pay = format_usd(invoice.amount_usd_cents), about.moment(invoice.pay_by), about.pay_page(InvoiceKind.ADJUSTMENT)
+    if about.korean:
+        return Letter(
+            subject=f"차액 결제를 기다리고 있습니다 ({about.number})",
+            lines=(
+                "가격이 오른 상품의 차액 결제를 기다리고 있습니다.",
+                f"차액({dollars})을 {until}까지 결제해 주시면 구매합니다. 기한이 지나면 그 상품은 빠지고 금액을 모두 돌려드립니다.",
+            ),
+            button=("차액 결제하기", pay),
+            notes=("이미 결제하셨다면 이 메일은 무시해 주세요.",),
+        )
+    return Letter(
+        subject=f"A price difference is still open ({about.number})",
+        lines=(
+            "Something you want became dearer, and the difference is still open.",
+            f"Pay {dollars} by {until}, and we buy it; after that it leaves your order and you get its money back in full.",
+        ),
+        button=("Pay the difference", pay),
+        notes=("If you have just paid, there is nothing more to do.",),
+    )
+
+
 def question_open(about: About) -> Letter:
     text = about.order.question
     if about.korean:

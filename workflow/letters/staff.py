@@ -43,6 +43,17 @@ def delivery_paid(about: About) -> Letter:
     )
 
 
+@to_staff("difference_paid")
+def difference_paid(about: About) -> Letter:
+    dollars = format_usd(int(about.facts["amount_usd_cents"]))
+    return _letter(
+        about,
+        korean=f"차액 결제 완료: {dollars}",
+        english=f"Price difference paid: {dollars}",
+        todo=("상품을 구매해 주세요.", "Buy the items."),
+    )
+
+
 @to_staff("renew_quote")
 def renewed(about: About) -> Letter:
     return _letter(

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from core.outbox.models import Effect as EffectRow
 from integrations import stripe
 from integrations.base import Unavailable
-from workflow import checkout, invariants, payments, refunds, settlement
+from workflow import checkout, invariants, payments, refunds_at_stripe, settlement
 from workflow import jobs as workflow_jobs
 from workflow.jobs import expire_quotes, reconcile_attempts, settle_inbox
 from workflow.models import Attempt, LedgerEntry, Order, Refund, StaffTask, StripeEvent
@@ -273,9 +273,9 @@ def test_a_late_answer_does_not_revive_a_refund_that_failed(order, sandbox, jobs
     (refund,) = Refund.objects.all()
     before = stripe.retrieve_refund(refund.stripe_id)  # a worker read it, and was slow
     sandbox.settle_refund(refund.stripe_id, status="failed", deliver=0)
-    refunds.settle_refund(refund.stripe_id)
+    refunds_at_stripe.settle_refund(refund.stripe_id)
 
-    refunds._book(before)
+    refunds_at_stripe.book(before)
 
     assert Refund.objects.get().status == "failed"
     assert sum(e.amount_cents for e in LedgerEntry.objects.all()) == 3714
@@ -287,9 +287,9 @@ def test_a_refund_that_failed_before_it_was_booked_stays_out_of_the_ledger(order
     refund_id = sandbox.books()["refunds"][0]["id"]
     before = stripe.retrieve_refund(refund_id)
     sandbox.settle_refund(refund_id, status="failed", deliver=0)
-    refunds.settle_refund(refund_id)
+    refunds_at_stripe.settle_refund(refund_id)
 
-    refunds._book(before)
+    refunds_at_stripe.book(before)
 
     assert Refund.objects.get().status == "failed"
     assert sum(e.amount_cents for e in LedgerEntry.objects.all()) == 3714

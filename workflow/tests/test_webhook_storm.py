@@ -6,7 +6,7 @@ from threading import Barrier
 import pytest
 from django.db import connection
 
-from workflow import checkout, invariants, refunds, settlement
+from workflow import checkout, invariants, refunds_at_stripe, settlement
 from workflow.models import Attempt, LedgerEntry, Order, OrderEvent, Refund, StripeEvent
 from workflow.process import Role, State
 from workflow.tests import factories
@@ -110,7 +110,7 @@ def test_one_refund_sent_by_eight_workers_at_once_is_one_refund(order, sandbox, 
     settlement.settle_session(attempt_of(order).session_id)
     perform(order.pk, Order.cancel, by=By.customer(order.customer), reason="x")
 
-    together(*[lambda: refunds.send_refunds(order.pk)] * 8)
+    together(*[lambda: refunds_at_stripe.send_refunds(order.pk)] * 8)
     jobs.run()
 
     assert [(r.status, r.amount_usd_cents) for r in Refund.objects.all()] == [("succeeded", 3714)]
