@@ -18,6 +18,7 @@ from workflow import adjustments, checkout, notices, pricing, refunds_at_stripe,
 from workflow.models import (
     Attempt,
     AttemptStatus,
+    Dispute,
     Invoice,
     InvoiceKind,
     InvoiceStatus,
@@ -63,7 +64,8 @@ def complete_orders() -> int:
     """Close delivered orders whose claim window is over."""
     refunding = Refund.objects.filter(status__in=OPEN_REFUND, order__isnull=False).values("order_id")
     due = Order.objects.filter(state=State.DELIVERED, delivered_at__lte=now() - settings.CLAIM_WINDOW, hold_reason="")
-    due = due.exclude(pk__in=refunding)
+    disputed = Dispute.objects.filter(closed_at=None, order__isnull=False).values("order_id")
+    due = due.exclude(pk__in=refunding).exclude(pk__in=disputed)
     return _each(due.values_list("pk", flat=True)[:BATCH], lambda pk: perform(pk, Order.complete, by=By.job()))
 
 

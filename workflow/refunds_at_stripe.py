@@ -101,7 +101,7 @@ def _create(refund: Refund) -> stripe.Refund:
 
 
 def _take_new_key(refund: Refund) -> None:
-    """Nothing was made under the old key, and nothing ever will be."""
+    """Nothing was made under the old key, and nothing ever will be: Stripe repeats its answer for a day."""
     Refund.objects.filter(pk=refund.pk, status=RefundStatus.APPROVED).update(key=payments.new_key(refund.key.rpartition(":")[0]))
 
 
@@ -109,6 +109,7 @@ def _refused(refund: Refund, error: ProviderError) -> None:
     """Stripe will not: the money is disputed, or went back in the dashboard meanwhile. Its own list is read, then a person decides."""
     if error.code == "charge_disputed":
         Refund.objects.filter(pk=refund.pk).update(last_error="waits for the end of a dispute")
+        _take_new_key(refund)  # Stripe keeps the refusal under the old one
         return
     settle_refunds_of(refund.payment_intent_id)
     _fail(refund.pk, why=f"{error.code}: {error}"[:300])
@@ -148,7 +149,8 @@ def settle_refunds_of(payment_intent_id: str) -> str:
 
 def book(found: stripe.Refund) -> str:
     """Make our books agree with a refund as Stripe shows it. Safe to repeat, in any order."""
-    paid = ledger.payment_of(found.payment_intent_id or "")
+    ours = _ours(found)
+    paid = ours.payment if ours is not None and ours.payment is not None else ledger.payment_of(found.payment_intent_id or "")
     if paid is None:
         return "kept aside: refund of an unknown payment"
     return _book_locked(found, order_id=paid.order_id)

@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group
 from django.utils.timezone import localdate, now
 
 from core.accounts.models import User
-from workflow import work
+from workflow import adjustments, work
 from workflow.intake import Destination, WantedItem, request_quote
 from workflow.models import Attempt, ExchangeRate, Order, Parcel
 from workflow.payments import new_attempt
@@ -63,17 +63,24 @@ def new_order(*, items: int = 2, owner: User | None = None) -> Order:
 
 def pay(order: Order, kind: str) -> Order:
     """As Stripe does: the open invoice is paid to the cent."""
+    move = {"items": Order.record_item_payment, "delivery": Order.record_delivery_payment}[kind]
+    return perform(order.pk, move, by=By.stripe(), **_paid(order, kind))
+
+
+def pay_difference(order: Order) -> Order:
+    return adjustments.record_payment(order.pk, by=By.stripe(), **_paid(order, "adjustment"))
+
+
+def _paid(order: Order, kind: str) -> dict:
     invoice = order.invoices.get(kind=kind, status="open")
     attempt = invoice.attempts.filter(open_marker=1).first() or new_attempt(invoice)
     Attempt.objects.filter(pk=attempt.pk).update(status="open", session_id=f"cs_test_{attempt.key}")
-    facts = {
+    return {
         "attempt": attempt.pk,
         "payment_intent": f"pi_test_{attempt.key}",
         "amount_usd_cents": invoice.amount_usd_cents,
         "currency": "usd",
     }
-    move = {"items": Order.record_item_payment, "delivery": Order.record_delivery_payment}[kind]
-    return perform(order.pk, move, by=By.stripe(), **facts)
 
 
 # --- One step each, as the people do it -----------------------------------------------------------------------------------
@@ -85,10 +92,11 @@ def approve(order: Order) -> Order:
     return perform(order.pk, Order.approve_quote, by=buyer)
 
 
-def confirm_prices(order: Order) -> Order:
+def confirm_prices(order: Order, *, price_krw: int = 10_000) -> Order:
+    """Item n costs n times `price_krw`."""
     ExchangeRate.objects.exists() or rate()
     buyer = by(Role.BUYER)
-    work.price_items(order.pk, prices={item.pk: 10_000 * item.position for item in order.items.all() if item.is_live}, by=buyer)
+    work.price_items(order.pk, prices={item.pk: price_krw * item.position for item in order.items.all() if item.is_live}, by=buyer)
     return perform(order.pk, Order.confirm_item_prices, by=buyer)
 
 
@@ -166,11 +174,11 @@ ROAD[State.REJECTED] = (reject,)
 ROAD[State.CANCELLED] = (cancel,)
 
 
-def order_at(state: str, *, items: int = 2, owner: User | None = None) -> Order:
+def order_at(state: str, *, items: int = 2, owner: User | None = None, price_krw: int = 10_000) -> Order:
     """A fresh order walked to `state` by the real transitions."""
     order = new_order(items=items, owner=owner)
     for step in ROAD[State(state)]:
-        step(reload(order))
+        step(reload(order), price_krw=price_krw) if step is confirm_prices else step(reload(order))
     return reload(order)
 
 

@@ -11,7 +11,7 @@ from core.notices import Letter
 from core.notices.models import Notice
 from core.notices.rendering import as_html, as_text
 from integrations.sms import sms_bytes
-from workflow import notices, reminders, work
+from workflow import adjustments, notices, refunds, reminders, work
 from workflow.letters import CUSTOMER, STAFF, About
 from workflow.models import Item, Order, OrderEvent, Parcel, PayLink, StaffTask
 from workflow.process import TRANSITIONS, Effect, Role, State
@@ -35,7 +35,10 @@ CUSTOMER_SMS = {
 }
 STAFF_SMS = {"request_quote", "record_item_payment", "record_delivery_payment"}
 #: told to the customer and to staff, beside the transitions
-BESIDE_CUSTOMER, BESIDE_STAFF = {"request_quote", "ask"}, {"request_quote", "answer"}
+BESIDE_CUSTOMER = {
+    "request_quote", "ask", "sold_out", "difference", "difference_paid", "difference_unpaid", "refund", "refund_approved",
+}  # fmt: skip
+BESIDE_STAFF = {"request_quote", "answer", "difference_paid"}
 
 
 def told(effect: Effect) -> set[str]:
@@ -60,7 +63,29 @@ def life() -> dict[str, OrderEvent]:
     answered = factories.order_at(State.QUOTE_REQUESTED)
     ask_customer(answered.pk, question="Which colour?", by=factories.by(Role.BUYER))
     answer_question(answered.pk, by=By.customer(answered.customer))
-    return {event.name: event for event in OrderEvent.objects.filter(order__in=[*orders, answered]).order_by("-pk")}
+    changed = [_changed_after_the_payment(), _refunded_by_two()]
+    return {event.name: event for event in OrderEvent.objects.filter(order__in=[*orders, answered, *changed]).order_by("-pk")}
+
+
+def _changed_after_the_payment() -> Order:
+    """Sold out, dearer and paid, dearer and not paid."""
+    order, buyer = factories.order_at(State.ITEMS_PAID, items=3), factories.by(Role.BUYER)
+    sold_out, paid, unpaid = (item.pk for item in order.items.all())
+    adjustments.sell_out(order.pk, item_ids=[sold_out], by=buyer)
+    adjustments.raise_prices(order.pk, prices_krw={paid: 100_000}, by=buyer)
+    factories.pay_difference(order)
+    adjustments.raise_prices(order.pk, prices_krw={unpaid: 100_000}, by=buyer)
+    adjustments.end(order.pk, by=By.job(), run_out=True)
+    return order
+
+
+def _refunded_by_two() -> Order:
+    order = factories.order_at(State.ITEMS_PURCHASED, price_krw=500_000)
+    first, second = order.invoices.get().lines.filter(kind="item")
+    refunds.refund_lines(order.pk, lines={first.pk: 100}, reason="goodwill", by=factories.by(Role.SUPPORT))
+    refunds.refund_lines(order.pk, lines={second.pk: 30_000}, reason="damaged", by=factories.by(Role.SUPPORT))
+    refunds.approve(order.refunds.get(status="proposed").pk, by=factories.by(Role.FINANCE))
+    return order
 
 
 def last_event(order: Order) -> OrderEvent:
@@ -457,7 +482,7 @@ def test_a_round_that_finds_everything_written_costs_the_same_whatever_it_finds(
     at(min(order.pay_by for order in orders) - timedelta(hours=1))
     notices.send_reminders()
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         notices.send_reminders()
 
 
@@ -466,7 +491,12 @@ def test_reminders_read_in_both_languages():
     Order.objects.filter(pk=order.pk).update(question="Which colour?", asked_at=now() - timedelta(days=2))
     invoices = {invoice.kind: invoice for invoice in order.invoices.all()}
     invoices["items"].pay_by = now()
-    for kind, invoice in (("items_unpaid", invoices["items"]), ("delivery_unpaid", invoices["delivery"]), ("question_open", None)):
+    difference = factories.order_at(State.ITEMS_PAID)
+    adjustments.raise_prices(difference.pk, prices_krw={difference.items.first().pk: 100_000}, by=factories.by(Role.BUYER))
+    invoices["adjustment"] = difference.invoices.get(kind="adjustment")
+    PayLink.objects.filter(order=difference, kind="adjustment").update(order=order)
+    kinds = {"items_unpaid": "items", "delivery_unpaid": "delivery", "difference_unpaid": "adjustment", "question_open": ""}
+    for kind, invoice in ((kind, invoices.get(of)) for kind, of in kinds.items()):
         for locale in ("ko", "en"):
             User.objects.filter(pk=order.customer_id).update(locale=locale)
             letter = reminders.Reminder(key="k", kind=kind, order=Order.objects.get(pk=order.pk), invoice=invoice).letter()

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from core.outbox.models import Effect as EffectRow
 from integrations import stripe
 from integrations.base import Unavailable
-from workflow import checkout, invariants, payments, refunds_at_stripe, settlement
+from workflow import checkout, invariants, refunds_at_stripe, settlement, unapplied
 from workflow import jobs as workflow_jobs
 from workflow.jobs import expire_quotes, reconcile_attempts, settle_inbox
 from workflow.models import Attempt, LedgerEntry, Order, Refund, StaffTask, StripeEvent
@@ -255,7 +255,7 @@ def test_a_worker_that_dies_before_the_task_is_made_loses_no_task(sandbox, jobs,
     session = strangers_session(sandbox)
 
     with monkeypatch.context() as here, pytest.raises(SystemExit):
-        here.setattr(payments, "staff_task", die)
+        here.setattr(unapplied, "staff_task", die)
         settlement.settle_session(session)
 
     settlement.settle_session(session)

@@ -1,0 +1,163 @@
+"""A customer's bank takes money back: the order is held and the case shown, the state never changes, and the ledger says what we have."""
+
+import pytest
+
+from workflow import disputes, giving_back, invariants, ledger, settlement
+from workflow.models import Dispute, LedgerEntry, Order, Refund, StaffTask
+from workflow.process import Role, State
+from workflow.tests import factories
+from workflow.tests.test_checkout import attempt_of, events_of, hand_over, pay
+from workflow.transitions import By, TransitionRefused, perform, release
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _holds_always(db, sandbox):
+    yield
+    assert [line for invariant in invariants.INVARIANTS for line in invariant.check()] == []
+
+
+@pytest.fixture
+def order(sandbox, jobs) -> Order:
+    order = factories.order_at(State.AWAITING_ITEM_PAYMENT)
+    jobs.run()
+    pay(sandbox, jobs, order)
+    return factories.reload(order)
+
+
+def dispute(sandbox, jobs, order: Order, **fields) -> Dispute:
+    sandbox.dispute(attempt_of(order).session_id, deliver=0, **fields)
+    hand_over(sandbox, jobs, "charge.dispute.created", copies=2)
+    hand_over(sandbox, jobs, "charge.dispute.funds_withdrawn")
+    return Dispute.objects.get()
+
+
+def close(sandbox, jobs, one: Dispute, status: str) -> None:
+    sandbox.close_dispute(one.stripe_id, status=status, deliver=0)
+    hand_over(sandbox, jobs, "charge.dispute.closed", copies=2)
+    hand_over(sandbox, jobs, "charge.dispute.funds_reinstated")
+
+
+def entries(order: Order) -> list[tuple[str, int]]:
+    return [(entry.kind, entry.amount_cents) for entry in order.ledger.order_by("number")]
+
+
+def test_a_dispute_holds_the_order_and_books_what_the_bank_took(order, sandbox, jobs):
+    one = dispute(sandbox, jobs, order)
+
+    held = factories.reload(order)
+    assert (held.state, held.hold_reason) == (State.ITEMS_PAID, "A payment is disputed at Stripe (fraudulent).")
+    assert entries(order) == [("capture", 3714), ("dispute", -3714)]
+    assert (one.order, one.amount_cents, one.status, one.is_open, one.due_by is not None) == (order, 3714, "needs_response", True, True)
+    assert StaffTask.objects.filter(kind="dispute", done_at=None).count() == 1
+    with pytest.raises(TransitionRefused):
+        factories.buy(held)
+
+
+def test_won_brings_the_money_back_and_leaves_the_hold_to_a_person(order, sandbox, jobs):
+    one = dispute(sandbox, jobs, order)
+
+    close(sandbox, jobs, one, "won")
+
+    assert entries(order) == [("capture", 3714), ("dispute", -3714), ("dispute_reversal", 3714)]
+    assert not Dispute.objects.get().is_open
+    assert StaffTask.objects.filter(done_at=None).values_list("kind", flat=True).get() == "dispute_over"
+    assert factories.reload(order).hold_reason
+    release(order.pk, by=factories.by(Role.FINANCE))
+    factories.buy(factories.reload(order))
+
+
+def test_lost_keeps_it_gone_and_there_is_nothing_left_to_refund(order, sandbox, jobs):
+    one = dispute(sandbox, jobs, order)
+
+    close(sandbox, jobs, one, "lost")
+
+    assert entries(order) == [("capture", 3714), ("dispute", -3714)]
+    assert ledger.left_cents(order.ledger.get(kind="capture")) == 0
+    assert giving_back.cancellation(factories.reload(order), facts={}) == []
+
+
+def test_cancelling_a_disputed_order_gives_nothing_back_twice(order, sandbox, jobs):
+    dispute(sandbox, jobs, order)
+
+    perform(order.pk, Order.cancel, by=By.customer(order.customer), reason="x")
+    jobs.run()
+
+    assert (factories.reload(order).state, Refund.objects.count()) == (State.CANCELLED, 0)
+
+
+def test_a_dispute_of_a_closed_order_changes_nothing_but_its_journal(order, sandbox, jobs):
+    perform(order.pk, Order.cancel, by=By.customer(order.customer), reason="x")
+    jobs.clear()  # the refund was not sent yet
+    before = factories.reload(order)
+
+    dispute(sandbox, jobs, order)
+
+    after = factories.reload(order)
+    assert (after.state, after.hold_reason, after.closed_at) == (State.CANCELLED, "", before.closed_at)
+    assert after.events.last().name == "disputed"
+
+
+@pytest.mark.parametrize(("status", "refunded"), [("won", "succeeded"), ("lost", "declined")])
+def test_a_refund_that_meets_a_dispute_waits_for_its_end(order, sandbox, jobs, status, refunded):
+    perform(order.pk, Order.cancel, by=By.customer(order.customer), reason="x")
+    one_session = attempt_of(order).session_id
+    sandbox.dispute(one_session, deliver=0)
+    jobs.run()  # Stripe refuses: charged back
+    assert (Refund.objects.get().status, len(sandbox.books()["refunds"])) == ("approved", 0)
+    hand_over(sandbox, jobs, "charge.dispute.created")
+
+    close(sandbox, jobs, Dispute.objects.get(), status)
+
+    assert Refund.objects.get().status == refunded
+    assert sum(amount for _kind, amount in entries(order)) == 0
+
+
+def test_an_unknown_payments_dispute_is_shown_to_staff(sandbox, jobs):
+    event = {"id": "evt_x", "type": "charge.dispute.created", "data": {"object": {"id": "dp_unknown", "payment_intent": "pi_unknown"}}}
+
+    settlement.receive(event)
+    jobs.run()
+
+    assert not LedgerEntry.objects.exists()
+
+
+def test_events_in_any_order_end_alike(order, sandbox, jobs):
+    sandbox.dispute(attempt_of(order).session_id, deliver=0)
+    one = sandbox.books()["disputes"][0]["id"]
+    sandbox.close_dispute(one, status="won", deliver=0)
+
+    for kind in ("charge.dispute.funds_reinstated", "charge.dispute.closed", "charge.dispute.created", "charge.dispute.funds_withdrawn"):
+        for event in events_of(sandbox, kind):
+            settlement.receive(event)
+            jobs.run()
+
+    assert sum(amount for _kind, amount in entries(order)) == 3714
+    assert not Dispute.objects.get().is_open
+
+
+def test_reading_a_dispute_again_changes_nothing(order, sandbox, jobs):
+    one = dispute(sandbox, jobs, order)
+    before = factories.reload(order).version
+
+    assert disputes.settle_dispute(one.stripe_id) == "already known: dispute needs_response"
+
+    assert factories.reload(order).version == before
+
+
+def test_a_disputed_order_is_not_completed(order, sandbox, jobs):
+    one = dispute(sandbox, jobs, order)
+    release(order.pk, by=factories.by(Role.FINANCE))
+    for step in (factories.buy, factories.receive, factories.confirm_fee):
+        step(factories.reload(order))
+    jobs.run()
+    pay(sandbox, jobs, order)
+    for step in (factories.ship, factories.deliver):
+        step(factories.reload(order))
+
+    with pytest.raises(TransitionRefused):
+        factories.complete(factories.reload(order))
+    close(sandbox, jobs, one, "won")
+
+    assert factories.complete(factories.reload(order)).state == State.COMPLETED
