@@ -257,6 +257,12 @@ QUOTE_VALID_FOR = timedelta(hours=env.int("QUOTE_VALID_HOURS", 72))
 LATE_PAYMENT_GRACE = timedelta(hours=24)
 CLAIM_WINDOW = timedelta(days=14)
 
+# --- Who sells: printed on receipts (what is empty is left out) ----------------------------------------------------------
+
+BUSINESS_NAME = env.str("BUSINESS_NAME", "Bidangil 비단길")
+BUSINESS_ADDRESS = env.str("BUSINESS_ADDRESS", "" if PRODUCTION else "123 Sandbox-ro, Jung-gu, Seoul 04524, Korea")
+BUSINESS_NUMBER = env.str("BUSINESS_NUMBER", "" if PRODUCTION else "000-00-00000")
+
 # --- The outside world (locally all of it is the sandbox) ----------------------------------------------------------------
 
 SANDBOX_URL = env.str("SANDBOX_URL", f"http://127.0.0.1:{SANDBOX_PORT}").rstrip("/")
@@ -315,6 +321,7 @@ LOGGING = {
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
         "django.db.backends": {"level": "WARNING"},
         "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        "fontTools": {"level": "WARNING"},  # it tells of every table of a receipt's font
     },
 }
 

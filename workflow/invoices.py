@@ -1,9 +1,14 @@
-"""How invoice lines read, the same in the API, the admin, mails, the pay page and at Stripe."""
+"""How invoices read, the same in the API, the admin, mails, receipts, the pay page and at Stripe."""
 
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from workflow.models import FeePolicy, InvoiceLine, LineKind
+from workflow.models import FeePolicy, Invoice, InvoiceLine, LineKind
+
+
+def receipt_number(invoice: Invoice) -> str:
+    """`BD-7K3QM-9XW2A-1`: of a paid invoice, for good."""
+    return f"{invoice.order.number}-{invoice.number}"
 
 
 def line_title(line: InvoiceLine, *, locale: str) -> str:

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
-from backoffice.orders import entries, moves, page
+from backoffice.orders import entries, moves, page, receipt
 from backoffice.orders.listing import OrderList
 
 
@@ -23,6 +23,7 @@ class OrderAdmin(OrderList):
             path("<int:order_id>/do/<slug:transition>/", view(self.do), name="workflow_order_do"),
             path("<int:order_id>/work/<slug:task>/", view(self.work), name="workflow_order_work"),
             path("<int:order_id>/beside/<slug:name>/", view(self.beside), name="workflow_order_beside"),
+            path("<int:order_id>/receipt/<slug:language>/", view(require_GET(receipt.download)), name="workflow_order_receipt"),
         ]
 
     def to_page(self, request: HttpRequest, order_id: int) -> HttpResponse:

@@ -61,6 +61,7 @@ def urls(order) -> list[str]:
         "/admin/accounts/user/add/",
         *(f"/admin/{model}/{row.pk}/change/" for model, row in rows.items()),
         page_url(order),
+        f"/admin/workflow/order/{order.pk}/receipt/ko/",
         *(do_url(order, name) for name in STAFF_MOVES),
         *(work_url(order, task) for task in TASKS),
         *(f"/admin/workflow/order/{order.pk}/beside/{name}/" for name in BESIDE),

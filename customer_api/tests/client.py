@@ -61,10 +61,10 @@ class Answer:
         self.status = response.status_code
         self.headers = response.headers
         self.body = response.content
-        self.json = json.loads(response.content) if response.content else None
+        self.json = json.loads(response.content) if response.content and "json" in self.headers["Content-Type"] else None
 
     def __repr__(self) -> str:
-        return f"{self.status} {self.body.decode()}"
+        return f"{self.status} {self.body.decode(errors='replace')}"
 
     def __getitem__(self, name: str) -> Any:
         return self.json[name]

@@ -51,10 +51,23 @@ def day_and_hour(at: datetime, *, region: str, country: str, locale: str) -> str
     """`Wednesday, November 25, 5:30 PM (Pacific time)`, `11월 25일(수) 오후 5시 30분 (미국 서부 시간)`"""
     zone = zone_of(region=region, country=country)
     there = at.astimezone(ZoneInfo(zone.key))
+    if locale == "ko":
+        weekday = "월화수목금토일"[there.weekday()]
+        return f"{there.month}월 {there.day}일({weekday}) {_hour(there, locale=locale)} ({zone.korean})"
+    return f"{there:%A, %B} {there.day}, {_hour(there, locale=locale)} ({zone.english})"
+
+
+def full_moment(at: datetime, *, zone: Zone, locale: str) -> str:
+    """With its year, for papers that are kept: `November 25, 2026, 5:30 PM (Pacific time)`."""
+    there = at.astimezone(ZoneInfo(zone.key))
+    if locale == "ko":
+        return f"{korean_day(there)} {_hour(there, locale=locale)} ({zone.korean})"
+    return f"{english_day(there)}, {_hour(there, locale=locale)} ({zone.english})"
+
+
+def _hour(there: datetime, *, locale: str) -> str:
     hour = there.hour % 12 or 12
     if locale == "ko":
-        half, day = "오전" if there.hour < 12 else "오후", "월화수목금토일"[there.weekday()]
         minute = f" {there.minute}분" if there.minute else ""
-        return f"{there.month}월 {there.day}일({day}) {half} {hour}시{minute} ({zone.korean})"
-    half = "AM" if there.hour < 12 else "PM"
-    return f"{there:%A, %B} {there.day}, {hour}:{there.minute:02d} {half} ({zone.english})"
+        return f"{'오전' if there.hour < 12 else '오후'} {hour}시{minute}"
+    return f"{hour}:{there.minute:02d} {'AM' if there.hour < 12 else 'PM'}"

@@ -2,6 +2,7 @@
 
 from core.money import format_usd
 from core.notices import Letter
+from workflow.invoices import receipt_number
 from workflow.letters.about import About, lines_of
 from workflow.letters.registry import to_customer
 from workflow.models import Invoice, InvoiceKind, InvoiceStatus, Item, ItemStatus
@@ -201,7 +202,10 @@ def items_paid(about: About) -> Letter:
 
 
 def receipt_notes(about: About, invoice: Invoice) -> tuple[str, ...]:
-    """What a receipt says below its lines: its number and time, and the rate."""
+    """What a receipt says below its lines: its number and time, the rate, and where it is to be had on paper."""
     at = about.moment(about.event.at) if about.event else ""
-    word = "영수증" if about.korean else "Receipt"
-    return (f"{word} {about.number}-{invoice.number}, {at}", about.rate(invoice))
+    if about.korean:
+        paper = "영수증은 주문 페이지에서 PDF로도 받으실 수 있습니다."
+        return (f"영수증 {receipt_number(invoice)}, {at}", about.rate(invoice), paper)
+    paper = "You can also download this receipt as a PDF from your order page."
+    return (f"Receipt {receipt_number(invoice)}, {at}", about.rate(invoice), paper)
