@@ -3,8 +3,9 @@
 from django.contrib import admin
 from django.contrib.admin import sites
 
+from backoffice.fee_pages import FeePolicyPage
 from backoffice.job_pages import EffectPage, NoticePage, TaskPage
-from backoffice.money_pages import ExchangeRatePage, FeePolicyPage, LedgerPage, RefundPage, StripeEventPage
+from backoffice.money_pages import ExchangeRatePage, LedgerPage, RefundPage, StripeEventPage
 from backoffice.orders.admin import OrderAdmin
 from backoffice.people_pages import PeoplePage
 from backoffice.site import BackOffice

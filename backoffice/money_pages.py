@@ -1,4 +1,4 @@
-"""Refunds, the ledger, Stripe's events, rates and fees: lists to look things up in. A refund can be approved, a fee policy added."""
+"""Refunds, the ledger, Stripe's events and rates: lists to look things up in. A refund can be approved. Fees: `fee_pages.py`."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ from backoffice.access import acting
 from backoffice.pages import ChoiceFilter, Page, moment, order_link
 from core.money import format_usd
 from workflow import refunds
-from workflow.models import FeePolicy, LedgerEntry, LedgerKind, Refund, RefundStatus, StripeEvent
+from workflow.models import LedgerEntry, LedgerKind, Refund, RefundStatus, StripeEvent
 
 REFUND_TONES = {RefundStatus.SUCCEEDED: "good", RefundStatus.FAILED: "bad", RefundStatus.DECLINED: "nobody"}
 
@@ -157,20 +157,3 @@ class ExchangeRatePage(Page):
     @admin.display(description=_("fetched"))
     def fetched(self, rate: Any) -> Any:
         return moment(rate.fetched_at)
-
-
-class FeePolicyPage(Page):
-    """Fees in force from a moment on. A policy is added, never changed: quotes refer to the one they were made with."""
-
-    list_display = ("since", "service_fee_bp", "card_fee_bp", "delivery_krw_per_kg", "volume_divisor")
-    fields = ("valid_from", "service_fee_bp", "card_fee_bp", "delivery_krw_per_kg", "volume_divisor")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("workflow.add_feepolicy")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: FeePolicy | None = None) -> tuple[str, ...]:
-        return self.fields if obj else ()
-
-    @admin.display(description=_("valid from"), ordering="valid_from")
-    def since(self, policy: FeePolicy) -> Any:
-        return moment(policy.valid_from)

@@ -70,6 +70,7 @@ def issue_invoice(order: Order, *, kind: str, quote: Quote, priced: Priced, pay_
             quantity=line.quantity,
             amount_krw=line.amount_krw,
             amount_usd_cents=line.amount_usd_cents,
+            fee=line.fee,
         )
         for position, line in enumerate(priced.lines, start=1)
     )

@@ -1,20 +1,22 @@
-"""From won to the customer's bill: which rate, which fees, which lines. Pure sums; `payments.py` makes invoices of them.
+"""From won to the customer's bill: which rate, which fees, which lines. `fees.py` reckons the fees, `payments.py` makes invoices.
 
 Rules: convert once per line and round half up, fees on the sum of the rounded lines. The rate and the fee
-policy are frozen on the quote version; delivery is billed at the rate of the items quote that was paid.
+policy are frozen on the quote version; delivery is billed at the rate of the items quote that was paid. An estimate is made by the
+functions that make the bills.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from django.utils.timezone import localdate, now
 
 from core.errors import Conflict
-from core.money import STRIPE_MAX_USD_CENTS, STRIPE_MIN_USD_CENTS, krw_to_usd_cents, share
+from core.money import STRIPE_MAX_USD_CENTS, STRIPE_MIN_USD_CENTS, krw_to_usd_cents
 from workflow import differences
+from workflow.fees import Fee, card_fee, chargeable_g, freight_krw, service_fee
 from workflow.models import Adjustment, ExchangeRate, FeePolicy, InvoiceKind, InvoiceStatus, Item, LineKind, Order, Quote
 
 if TYPE_CHECKING:
@@ -76,6 +78,8 @@ class Line:
     amount_usd_cents: int
     quantity: int = 1
     item: Item | None = None
+    #: how a fee was reckoned, see `fees.Fee.terms`
+    fee: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -106,21 +110,20 @@ def items_quote(order: Order, *, rate: ExchangeRate, policy: FeePolicy | None = 
     """The live, priced items at this rate, and the service fee on their sum."""
     policy = policy or policy_at(now())
     goods = tuple(
-        Line(LineKind.ITEM, krw, krw_to_usd_cents(krw, krw_per_usd=rate.krw_per_usd), item.quantity, item)
+        _line(LineKind.ITEM, krw, krw_per_usd=rate.krw_per_usd, quantity=item.quantity, item=item)
         for item in order.items.all()
         if item.is_live and (krw := item.line_krw)
     )
-    return Priced(lines=(*goods, _fee(LineKind.SERVICE_FEE, goods, basis_points=policy.service_fee_bp)), policy=policy)
+    return Priced(lines=(*goods, _service_fee(goods, policy=policy, krw_per_usd=rate.krw_per_usd)), policy=policy)
 
 
 def delivery_quote(order: Order) -> Priced:
     """The delivery fee that staff set, at the rate and the fees of the paid items quote, the card fee on it, and what items cost more
     than was quoted."""
     quote = paid_quote(order)
-    fee_krw = order.delivery_fee_krw or 0
-    freight = (Line(LineKind.DELIVERY, fee_krw, krw_to_usd_cents(fee_krw, krw_per_usd=quote.krw_per_usd)),)
-    card_fee = _fee(LineKind.CARD_FEE, freight, basis_points=quote.policy.card_fee_bp)
-    return Priced(lines=(*freight, card_fee, *difference_lines(differences.carried(order), quote=quote)), policy=quote.policy)
+    freight = _line(LineKind.DELIVERY, order.delivery_fee_krw or 0, krw_per_usd=quote.krw_per_usd)
+    fee = _card_fee(freight, policy=quote.policy, krw_per_usd=quote.krw_per_usd)
+    return Priced(lines=(freight, fee, *difference_lines(differences.carried(order), quote=quote)), policy=quote.policy)
 
 
 def difference_lines(adjustments: Iterable[Adjustment], *, quote: Quote) -> tuple[Line, ...]:
@@ -129,14 +132,7 @@ def difference_lines(adjustments: Iterable[Adjustment], *, quote: Quote) -> tupl
 
 
 def _difference(adjustment: Adjustment, *, quote: Quote) -> Line:
-    krw = adjustment.difference_krw
-    return Line(LineKind.DIFFERENCE, krw, krw_to_usd_cents(krw, krw_per_usd=quote.krw_per_usd), 1, adjustment.item)
-
-
-def _fee(kind: str, lines: Iterable[Line], *, basis_points: int) -> Line:
-    lines = tuple(lines)
-    krw, cents = sum(line.amount_krw for line in lines), sum(line.amount_usd_cents for line in lines)
-    return Line(kind, share(krw, basis_points=basis_points), share(cents, basis_points=basis_points))
+    return _line(LineKind.DIFFERENCE, adjustment.difference_krw, item=adjustment.item, krw_per_usd=quote.krw_per_usd)
 
 
 @dataclass(frozen=True)
@@ -146,23 +142,38 @@ class Estimate(Priced):
     chargeable_weight_g: int
 
 
-def estimate(goods: Iterable[tuple[int, int]], *, weight_g: int, volume_cm3: int, rate: ExchangeRate) -> Estimate:
+def estimate(
+    goods: Iterable[tuple[int, int]], *, weight_g: int, volume_cm3: int, rate: ExchangeRate, policy: FeePolicy | None = None
+) -> Estimate:
     """`goods` are (unit price in won, quantity); the fees in force now, at one rate. In truth two bills: goods, later delivery."""
-    policy = policy_at(now())
-    items = tuple(_estimated(LineKind.ITEM, price * quantity, quantity, rate=rate) for price, quantity in goods)
-    freight = (_estimated(LineKind.DELIVERY, freight_krw(weight_g=weight_g, volume_cm3=volume_cm3, policy=policy), 1, rate=rate),)
-    service = _fee(LineKind.SERVICE_FEE, items, basis_points=policy.service_fee_bp)
-    card = _fee(LineKind.CARD_FEE, freight, basis_points=policy.card_fee_bp)
-    grams = chargeable_g(weight_g=weight_g, volume_cm3=volume_cm3, volume_divisor=policy.volume_divisor)
+    policy, krw_per_usd = policy or policy_at(now()), rate.krw_per_usd
+    items = tuple(_line(LineKind.ITEM, price * quantity, krw_per_usd=krw_per_usd, quantity=quantity) for price, quantity in goods)
+    freight = _line(LineKind.DELIVERY, freight_krw(policy, weight_g=weight_g, volume_cm3=volume_cm3), krw_per_usd=krw_per_usd)
+    service = _service_fee(items, policy=policy, krw_per_usd=krw_per_usd)
     return Estimate(
-        lines=(*items, service, *freight, card),
+        lines=(*items, service, freight, _card_fee(freight, policy=policy, krw_per_usd=krw_per_usd)),
         policy=policy,
-        chargeable_weight_g=int(grams.quantize(Decimal(1), rounding=ROUND_HALF_UP)),
+        chargeable_weight_g=chargeable_g(policy, weight_g=weight_g, volume_cm3=volume_cm3),
     )
 
 
-def _estimated(kind: str, krw: int, quantity: int, *, rate: ExchangeRate) -> Line:
-    return Line(kind, krw, krw_to_usd_cents(krw, krw_per_usd=rate.krw_per_usd), quantity)
+def _line(kind: str, krw: int, *, krw_per_usd: Decimal, quantity: int = 1, item: Item | None = None) -> Line:
+    return Line(kind, krw, krw_to_usd_cents(krw, krw_per_usd=krw_per_usd), quantity, item)
+
+
+def _service_fee(goods: Iterable[Line], *, policy: FeePolicy, krw_per_usd: Decimal) -> Line:
+    goods = tuple(goods)
+    krw, cents = sum(line.amount_krw for line in goods), sum(line.amount_usd_cents for line in goods)
+    return _fee(LineKind.SERVICE_FEE, service_fee(policy, goods_krw=krw, goods_usd_cents=cents, krw_per_usd=krw_per_usd))
+
+
+def _card_fee(freight: Line, *, policy: FeePolicy, krw_per_usd: Decimal) -> Line:
+    krw, cents = freight.amount_krw, freight.amount_usd_cents
+    return _fee(LineKind.CARD_FEE, card_fee(policy, delivery_krw=krw, delivery_usd_cents=cents, krw_per_usd=krw_per_usd))
+
+
+def _fee(kind: str, fee: Fee) -> Line:
+    return Line(kind, fee.krw, fee.usd_cents, fee=fee.terms)
 
 
 def freeze_quote(order: Order, *, rate: ExchangeRate, policy: FeePolicy) -> Quote:
@@ -189,21 +200,10 @@ def paid_quote(order: Order) -> Quote:
 # --- Delivery -------------------------------------------------------------------------------------------------------------
 
 
-def chargeable_g(*, weight_g: int, volume_cm3: int, volume_divisor: int) -> Decimal:
-    """The larger of the weight and the volume; `volume_divisor` cm³ count as one gram."""
-    return max(Decimal(weight_g), Decimal(volume_cm3) / volume_divisor)
-
-
-def freight_krw(*, weight_g: int, volume_cm3: int, policy: FeePolicy) -> int:
-    """Freight of one parcel in won, rounded once, half up."""
-    grams = chargeable_g(weight_g=weight_g, volume_cm3=volume_cm3, volume_divisor=policy.volume_divisor)
-    return int((grams * policy.delivery_krw_per_kg / 1000).quantize(Decimal(1), rounding=ROUND_HALF_UP))
-
-
 def proposed_delivery_fee_krw(parcels: "Iterable[Parcel]", *, policy: FeePolicy) -> int:
     """What the page proposes for the parcels that are weighed; staff confirm the fee."""
     return sum(
-        freight_krw(weight_g=parcel.weight_g or 0, volume_cm3=parcel.volume_cm3 or 0, policy=policy)
+        freight_krw(policy, weight_g=parcel.weight_g, volume_cm3=parcel.volume_cm3 or 0)
         for parcel in parcels
-        if not parcel.closed_at
+        if parcel.weight_g and not parcel.closed_at
     )

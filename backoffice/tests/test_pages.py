@@ -1,4 +1,4 @@
-"""Tasks, effects, refunds, people and fees: their buttons post, are refused as a message, and do one thing of the house below."""
+"""Tasks, effects, refunds and people: their buttons post, are refused as a message, and do one thing of the house below."""
 
 import pytest
 from django.utils.timezone import now
@@ -6,7 +6,7 @@ from django.utils.timezone import now
 from backoffice.tests.conftest import said
 from core.accounts.models import User
 from core.outbox.models import Effect
-from workflow.models import FeePolicy, Refund, StaffTask
+from workflow.models import Refund, StaffTask
 from workflow.process import Role, State
 from workflow.tests.factories import customer, order_at, staff
 
@@ -144,22 +144,3 @@ def test_people_are_found_exactly(owner):
     find = lambda q: list(owner.get("/admin/accounts/user/", {"q": q}).context["cl"].result_list)  # noqa: E731
     assert find(person.email.upper()) == find("Minji") == [person]
     assert find("Min") == []
-
-
-# --- Fees -----------------------------------------------------------------------------------------------------------------
-
-
-def test_a_fee_policy_is_added_and_never_changed(owner, sign_in):
-    data = {
-        "valid_from_0": "2027-01-01",
-        "valid_from_1": "00:00",
-        "service_fee_bp": 500,
-        "card_fee_bp": 400,
-        "delivery_krw_per_kg": 3000,
-        "volume_divisor": 6,
-    }
-    assert sign_in(Role.FINANCE).post("/admin/workflow/feepolicy/add/", data).status_code == 403
-    assert owner.post("/admin/workflow/feepolicy/add/", data).status_code == 302
-    policy = FeePolicy.objects.get(service_fee_bp=500)
-    assert owner.post(f"/admin/workflow/feepolicy/{policy.pk}/change/", {**data, "service_fee_bp": 1}).status_code == 403
-    assert owner.post(f"/admin/workflow/feepolicy/{policy.pk}/delete/", {"post": "yes"}).status_code == 403

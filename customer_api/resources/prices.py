@@ -11,10 +11,10 @@ from ninja import Router
 from pydantic import Field
 
 from core.errors import Conflict
-from customer_api.schema import In, Out
+from customer_api.schema import In, Out, language
 from workflow import pricing
-from workflow.invoices import fee_title
-from workflow.models import ExchangeRate, FeePolicy, LineKind
+from workflow.invoices import line_title
+from workflow.models import ExchangeRate, LineKind
 
 router = Router(tags=["Prices"])
 
@@ -73,15 +73,14 @@ def _todays(rate: ExchangeRate) -> RateOut:
     return rate_out(rate.krw_per_usd, source=rate.source, as_of=rate.as_of, stale=pricing.is_stale(rate))
 
 
-def _line(line: pricing.Line, *, position: int, policy: FeePolicy) -> EstimateLine:
-    if line.kind == LineKind.ITEM:
-        title = gettext("Item %(position)s") % {"position": position}
-    elif line.kind == LineKind.DELIVERY:
-        title = str(LineKind.DELIVERY.label)
-    else:
-        title = fee_title(line.kind, policy=policy)
+def _line(line: pricing.Line, *, position: int) -> EstimateLine:
+    is_item = line.kind == LineKind.ITEM
     return EstimateLine(
-        kind=line.kind, title=title, quantity=line.quantity, amount_krw=line.amount_krw, amount_usd_cents=line.amount_usd_cents
+        kind=line.kind,
+        title=gettext("Item %(position)s") % {"position": position} if is_item else line_title(line, locale=language()),
+        quantity=line.quantity,
+        amount_krw=line.amount_krw,
+        amount_usd_cents=line.amount_usd_cents,
     )
 
 
@@ -98,7 +97,7 @@ def make_estimate(request: HttpRequest, body: Wanted) -> Estimate:
         [(item.price_krw, item.quantity) for item in body.items], weight_g=body.weight_g, volume_cm3=body.volume_cm3, rate=rate
     )
     return Estimate(
-        lines=[_line(line, position=number, policy=estimate.policy) for number, line in enumerate(estimate.lines, start=1)],
+        lines=[_line(line, position=number) for number, line in enumerate(estimate.lines, start=1)],
         amount_krw=estimate.total_krw,
         amount_usd_cents=estimate.total_usd_cents,
         chargeable_weight_g=estimate.chargeable_weight_g,

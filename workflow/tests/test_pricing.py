@@ -1,4 +1,4 @@
-"""Won to cents, fees and freight: exact values, and an independent reference over random items, prices and rates."""
+"""Won to cents, exactly, and which exchange rate is believed. Fees: `test_fees.py`."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.money import STRIPE_MAX_USD_CENTS, format_krw, format_usd, krw_to_usd_cents, share
+from core.money import format_krw, format_usd, krw_to_usd_cents, share
 from integrations.exchange_rate import Rate
 from workflow import pricing
-from workflow.models import ExchangeRate, FeePolicy
+from workflow.models import ExchangeRate
 
 won = st.integers(1, 50_000_000)
 rates = st.decimals(min_value=900, max_value=2000, places=4)
@@ -21,38 +21,6 @@ rates = st.decimals(min_value=900, max_value=2000, places=4)
 def half_up(amount: Fraction) -> int:
     """The reference: school rounding on exact fractions."""
     return floor(amount + Fraction(1, 2))
-
-
-class Items:
-    """Enough of an order for `items_quote`: its items."""
-
-    def __init__(self, prices: list[int]) -> None:
-        self.items = self
-        self.prices = prices
-
-    def all(self):
-        return [Thing(price) for price in self.prices]
-
-
-class Thing:
-    is_live, quantity = True, 1
-
-    def __init__(self, line_krw: int) -> None:
-        self.line_krw = line_krw
-
-
-@given(st.lists(won, min_size=1, max_size=50), rates, st.integers(0, 2500))
-def test_lines_are_rounded_once_and_the_fee_is_on_their_sum(prices, rate, basis_points):
-    policy = FeePolicy(service_fee_bp=basis_points)
-
-    priced = pricing.items_quote(Items(prices), rate=ExchangeRate(krw_per_usd=rate), policy=policy)
-
-    lines = [half_up(Fraction(price * 100) / Fraction(rate)) for price in prices]
-    fee = half_up(Fraction(sum(lines) * basis_points, 10_000))
-    assert [line.amount_usd_cents for line in priced.lines] == [*lines, fee]
-    assert priced.total_usd_cents == sum(lines) + fee
-    assert priced.total_krw == sum(prices) + half_up(Fraction(sum(prices) * basis_points, 10_000))
-    assert priced.is_chargeable == (50 <= sum(lines) + fee <= STRIPE_MAX_USD_CENTS)
 
 
 @given(won, rates)
@@ -69,11 +37,6 @@ def test_half_a_unit_goes_up():
     assert share(1250, basis_points=400) == 50
     assert share(1237, basis_points=400) == 49
     assert share(1238, basis_points=400) == 50
-
-
-@pytest.mark.parametrize(("weight_g", "volume_cm3", "fee_krw"), [(1200, 6000, 3600), (900, 21_600, 10_800), (1, 1, 3), (333, 0, 999)])
-def test_freight_is_by_weight_or_volume_whichever_is_more(weight_g, volume_cm3, fee_krw):
-    assert pricing.freight_krw(weight_g=weight_g, volume_cm3=volume_cm3, policy=FeePolicy()) == fee_krw
 
 
 @pytest.mark.parametrize("rate", ["0", "-1"])
