@@ -39,9 +39,13 @@ def order_id_of(customer_id: int, number: str) -> int | None:
     return Order.objects.filter(customer_id=customer_id, number=number).values_list("pk", flat=True).first()
 
 
-def events_page(order_id: int, *, after_number: int | None = None, limit: int) -> list[OrderEvent]:
-    """An order's history, oldest first; one more than `limit` where there are more."""
-    rows = OrderEvent.objects.filter(order_id=order_id, number__gt=after_number or 0).order_by("number")
+#: how staff decide on a refund is not the customer's history, what comes of it is
+AMONG_STAFF = frozenset({"refund_declined", "refund_again", "disputed"})
+
+
+def events_page(order_id: int, *, but: Collection[str] = (), after_number: int | None = None, limit: int) -> list[OrderEvent]:
+    """An order's history, oldest first, without the events named `but`; one more than `limit` where there are more."""
+    rows = OrderEvent.objects.filter(order_id=order_id, number__gt=after_number or 0).exclude(name__in=but).order_by("number")
     return list(rows[: limit + 1])
 
 

@@ -224,7 +224,7 @@ def send_again(refund_id: int, *, by: "By") -> Refund:
         raise RefundTooLarge
     lines = list(failed.lines.all())
     again = Refund.objects.get(pk=failed.pk)
-    again.pk, again.stripe_id, again.last_error, again.created_at = None, None, "", now()  # type: ignore[assignment]
+    again.pk, again.stripe_id, again.last_error, again.created_at = None, None, "", now()
     again.status, again.retry_of, again.key = RefundStatus.APPROVED, failed, payments.new_key(failed.key.rpartition(":")[0])
     again.save(force_insert=True)
     RefundLine.objects.bulk_create(

@@ -9,6 +9,7 @@ import logging
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext_noop
 
@@ -32,17 +33,17 @@ TAKEN = ("pending", "succeeded", "requires_action")
 
 def send_refunds(order_id: int) -> None:
     """Send every approved refund of an order; one that cannot be sent does not hold up the others. Raises ProviderError to try again."""
-    _send_each(Refund.objects.filter(order_id=order_id, status=RefundStatus.APPROVED).values_list("pk", flat=True))
+    _send_each(Refund.objects.filter(order_id=order_id))
 
 
 def send_refund(refund_id: int) -> None:
     """The same for one that belongs to no order."""
-    _send_each(Refund.objects.filter(pk=refund_id, status=RefundStatus.APPROVED).values_list("pk", flat=True))
+    _send_each(Refund.objects.filter(pk=refund_id))
 
 
-def _send_each(pks: "list[int] | object") -> None:
+def _send_each(rows: QuerySet[Refund]) -> None:
     failure: ProviderError | None = None
-    for refund in Refund.objects.filter(pk__in=list(pks)).select_related("order"):  # type: ignore[call-overload]
+    for refund in list(rows.filter(status=RefundStatus.APPROVED).select_related("order")):
         try:
             _send(refund)
         except ProviderError as error:

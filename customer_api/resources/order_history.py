@@ -35,6 +35,15 @@ HAPPENED: Mapping[str, Any] = {
     "set_delivery_fee": _("Delivery fee set"),
     "label_parcels": _("Tracking number entered"),
     "look_now": _("Courier asked"),
+    "sold_out": _("Item sold out, its money goes back"),
+    "difference": _("Item dearer than quoted"),
+    "difference_paid": _("Price difference paid"),
+    "difference_withdrawn": _("Price difference withdrawn"),
+    "difference_unpaid": _("Price difference not paid, item left with its money"),
+    "refund": _("Refund being prepared"),
+    "refund_approved": _("Refund approved"),
+    "refund_by_hand": _("Refund given"),
+    "refund_found": _("Refund made"),
 }
 
 
@@ -72,7 +81,7 @@ def list_order_events(request: Asked, response: HttpResponse, number: str, pagin
     if order_id is None:
         raise NotFound
     name = f"events:{order_id}"
-    rows = queries.events_page(order_id, after_number=key_of(name, paging.cursor), limit=paging.limit)
+    rows = queries.events_page(order_id, but=queries.AMONG_STAFF, after_number=key_of(name, paging.cursor), limit=paging.limit)
     return Page[EventOut](
         items=[event_out(row) for row in rows[: paging.limit]],
         next_cursor=next_cursor(name, (row.number for row in rows), limit=paging.limit),

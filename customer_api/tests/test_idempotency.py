@@ -123,7 +123,8 @@ def test_without_a_key_twenty_make_twenty():
 
 
 def guesses() -> list[int]:
-    User.objects.create_user("alex@example.com", "right horse battery", nickname="alex")
+    User.objects.filter(email="alex@example.com").exists() or User.objects.create_user("alex@example.com", "right horse battery")
+    WrongPasswords.objects.all().delete()
 
     def guess(number):
         return Caller().post("/auth/login", {"email": "alex@example.com", "password": f"guess {number}"}).status
@@ -139,9 +140,9 @@ def test_a_hundred_wrong_passwords_at_once_are_judged_five_times():
 
 @in_parallel
 def test_without_the_lock_more_are_judged(monkeypatch):
-    """The control: it is the row's lock that keeps them apart."""
+    """The control: it is the row's lock that keeps them apart. On a busy machine they may still miss each other once."""
     monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **options: rows)
-    assert guesses().count(401) > 5
+    assert any(guesses().count(401) > 5 for _round in range(5))
 
 
 @pytest.mark.django_db
