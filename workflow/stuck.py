@@ -52,7 +52,8 @@ def _unsent_refunds(moment: datetime) -> Iterator[Undone]:
     sending = Effect.objects.filter(name="send_refunds", done_at=None)
     approved = Refund.objects.filter(status=RefundStatus.APPROVED, created_at__lt=moment).exclude(payment_intent_id="")
     for refund in approved.select_related("order")[:LIMIT]:
-        if refund.order is None or not sending.filter(subject=refund.order.subject).exists():
+        subject = refund.order.subject if refund.order else f"refund:{refund.pk}"
+        if not sending.filter(subject=subject).exists():
             text = gettext_noop("The refund %(key)s is not sent.")
             yield Undone(f"stuck:refund:{refund.pk}", refund.order_id, text, {"key": refund.key})
 

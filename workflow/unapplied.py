@@ -111,7 +111,7 @@ def give_back(payment_id: int, *, by: "By") -> Refund:
 def _decidable(payment_id: int, *, by: "By", order_number: str = "") -> tuple[LedgerEntry, Order | None]:
     from workflow.transitions import TransitionRefused, lock_order
 
-    payment = LedgerEntry.objects.select_related("invoice").filter(pk=payment_id, kind=LedgerKind.UNAPPLIED).first()
+    payment = LedgerEntry.objects.filter(pk=payment_id, kind=LedgerKind.UNAPPLIED).first()
     if payment is None:
         raise NotFound
     if not by.roles & DECIDERS:
@@ -120,6 +120,8 @@ def _decidable(payment_id: int, *, by: "By", order_number: str = "") -> tuple[Le
     if order_id is None and order_number:
         order_id = Order.objects.filter(number=order_number.strip().upper()).values_list("pk", flat=True).first()
     order = lock_order(order_id) if order_id else None
+    # Its own lock too: without an order of its own, two people may mean two orders.
+    payment = LedgerEntry.objects.select_for_update().get(pk=payment_id)
     if payment.order_id is not None:
         payment.order = order
     if payment.currency != "usd":
