@@ -72,7 +72,7 @@ def _person(name: str, **fields: Any) -> User:
     return User.objects.filter(email=email).first() or User.objects.create_user(email, PASSWORD, **fields)
 
 
-def _staff(role: str) -> By:
+def staff(role: str) -> By:
     return By.staff(User.objects.get(email=email_of(role)))
 
 
@@ -96,15 +96,15 @@ class Walk:
         return request_quote(owner, items=items, destination=Destination(**to), by=By.customer(owner))
 
     def approve(self, order: Order) -> None:
-        work.screen_items(order.pk, verdicts={item.pk: {"verdict": "approved"} for item in order.items.all()}, by=_staff(Role.BUYER))
-        perform(order.pk, Order.approve_quote, by=_staff(Role.BUYER))
+        work.screen_items(order.pk, verdicts={item.pk: {"verdict": "approved"} for item in order.items.all()}, by=staff(Role.BUYER))
+        perform(order.pk, Order.approve_quote, by=staff(Role.BUYER))
 
     def confirm_prices(self, order: Order) -> None:
         known = {goods["url"]: goods for goods in DATA["goods"]}
         prices = {item.pk: known[item.url]["price_krw"] for item in order.items.all()}
         names = {item.pk: known[item.url]["name"] for item in order.items.all()}
-        work.price_items(order.pk, prices=prices, names=names, by=_staff(Role.BUYER))
-        perform(order.pk, Order.confirm_item_prices, by=_staff(Role.BUYER))
+        work.price_items(order.pk, prices=prices, names=names, by=staff(Role.BUYER))
+        perform(order.pk, Order.confirm_item_prices, by=staff(Role.BUYER))
 
     def expire(self, order: Order) -> None:
         Order.objects.filter(pk=order.pk).update(pay_by=now() - timedelta(minutes=5))
@@ -120,10 +120,10 @@ class Walk:
         try:
             checkout.open_checkout(order.pk, kind=kind)
             session = Attempt.objects.get(invoice__order=order, invoice__kind=kind, status="open").session_id
-            _sandbox("stripe/pay", session=session, deliver=0)
+            sandbox("stripe/pay", session=session, deliver=0)
             settlement.settle_session(session or "")
         except (ProviderError, urllib.error.URLError, Attempt.DoesNotExist):
-            perform(order.pk, move, by=_staff(Role.FINANCE), proof="Demo data: paid without a provider")
+            perform(order.pk, move, by=staff(Role.FINANCE), proof="Demo data: paid without a provider")
 
     def buy(self, order: Order) -> None:
         purchases = {
@@ -131,16 +131,16 @@ class Walk:
             for item in order.items.all()
             if item.is_live
         }
-        work.buy_items(order.pk, purchases=purchases, by=_staff(Role.BUYER))
-        perform(order.pk, Order.mark_items_purchased, by=_staff(Role.BUYER))
+        work.buy_items(order.pk, purchases=purchases, by=staff(Role.BUYER))
+        perform(order.pk, Order.mark_items_purchased, by=staff(Role.BUYER))
 
     def receive(self, order: Order) -> None:
-        warehouse = _staff(Role.WAREHOUSE)
+        warehouse = staff(Role.WAREHOUSE)
         work.receive_items(order.pk, item_ids=[item.pk for item in order.items.all()], inspected=True, by=warehouse)
         perform(order.pk, Order.receive_at_warehouse, by=warehouse)
 
     def confirm_fee(self, order: Order) -> None:
-        warehouse = _staff(Role.WAREHOUSE)
+        warehouse = staff(Role.WAREHOUSE)
         work.pack_parcel(order.pk, weight_g=2450, volume_cm3=40 * 30 * 18, by=warehouse)
         fee = pricing.proposed_delivery_fee_krw(order.parcels.all(), policy=pricing.policy_at(now()))
         work.set_delivery_fee(order.pk, fee_krw=fee, by=warehouse)
@@ -149,25 +149,25 @@ class Walk:
     def ship(self, order: Order) -> None:
         number = ems_number(next(self.numbers))
         parcel = order.parcels.get()
-        work.label_parcel(order.pk, parcel_id=parcel.pk, courier="ems", tracking_number=number, by=_staff(Role.WAREHOUSE))
-        perform(order.pk, Order.ship, by=_staff(Role.WAREHOUSE))
+        work.label_parcel(order.pk, parcel_id=parcel.pk, courier="ems", tracking_number=number, by=staff(Role.WAREHOUSE))
+        perform(order.pk, Order.ship, by=staff(Role.WAREHOUSE))
 
     def deliver(self, order: Order) -> None:
         self._courier_says(order, "delivered")
         if Order.objects.filter(pk=order.pk, state=State.SHIPPED).exists():
             facts = {"delivered_at": now().isoformat(), "proof": "Demo data: delivered without a provider"}
-            perform(order.pk, Order.record_delivery, by=_staff(Role.WAREHOUSE), **facts)
+            perform(order.pk, Order.record_delivery, by=staff(Role.WAREHOUSE), **facts)
 
     def come_back(self, order: Order) -> None:
         self._courier_says(order, "returned")
         if Order.objects.filter(pk=order.pk, state=State.SHIPPED).exists():
-            perform(order.pk, Order.record_return, by=_staff(Role.WAREHOUSE))
+            perform(order.pk, Order.record_return, by=staff(Role.WAREHOUSE))
 
     def _courier_says(self, order: Order, status: str) -> None:
         parcel = Parcel.objects.get(order=order)
         try:
             for step in ("picked_up", "in_transit", status):
-                _sandbox(f"parcels/{parcel.courier}/{parcel.tracking_number}", status=step)
+                sandbox(f"parcels/{parcel.courier}/{parcel.tracking_number}", status=step)
         except urllib.error.URLError:
             return
         tracking.poll_due()
@@ -181,8 +181,8 @@ class Walk:
     def reject(self, order: Order) -> None:
         reason = DATA["rejected_goods"]["reason"]
         verdicts = {item.pk: {"verdict": "rejected", "note": reason} for item in order.items.all()}
-        work.screen_items(order.pk, verdicts=verdicts, by=_staff(Role.BUYER))
-        perform(order.pk, Order.reject_quote, by=_staff(Role.BUYER), reason=reason)
+        work.screen_items(order.pk, verdicts=verdicts, by=staff(Role.BUYER))
+        perform(order.pk, Order.reject_quote, by=staff(Role.BUYER), reason=reason)
 
     def roads(self) -> dict[State, tuple[Step, ...]]:
         priced = (self.approve, self.confirm_prices)
@@ -229,7 +229,7 @@ def ems_number(serial: int) -> str:
     return f"EG{digits}{ {0: 5, 1: 0}.get(rest, 11 - rest) }KR"
 
 
-def _sandbox(path: str, **fields: Any) -> None:
+def sandbox(path: str, **fields: Any) -> None:
     """One call to the sandbox's control door; it stands only on this machine."""
     request = urllib.request.Request(  # noqa: S310 - our own loopback address
         f"{settings.SANDBOX_URL}/_control/{path}", data=json.dumps(fields).encode(), headers={"Content-Type": "application/json"}
