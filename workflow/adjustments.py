@@ -99,6 +99,7 @@ def raise_prices(order_id: int, *, prices_krw: Mapping[int, int], by: By, seen_v
     dearer = [(item := _live_item(order, item_id), _difference_krw(item, price)) for item_id, price in prices_krw.items()]
     if not dearer:
         raise Invalid(_("Nothing was entered."), field="price_krw")
+    differences.replace([item for item, _krw in dearer])
     route = route_of(order, sum(krw for _item, krw in dearer), policy=quote.policy)
     status = AdjustmentStatus.ABSORBED if route == AdjustmentRoute.ABSORBED else AdjustmentStatus.OPEN
     made = [_adjust(order, item, krw, route=route, status=status, by=by) for item, krw in dearer]
@@ -119,9 +120,10 @@ def _difference_krw(item: Item, price_krw: Any) -> int:
         raise Invalid(_("This item is bought already."), field="item")
     if isinstance(price_krw, bool) or not isinstance(price_krw, int) or not 0 < price_krw <= MAX_PRICE_KRW // item.quantity:
         raise Invalid(_("A whole number of won is needed."), field="price_krw")
-    if item.price_krw is None or price_krw <= item.price_krw:
-        raise Invalid(_("This is not more than was quoted."), field="price_krw")
-    return (price_krw - item.price_krw) * item.quantity
+    krw = (price_krw - (item.price_krw or 0)) * item.quantity - differences.paid_krw(item)
+    if krw <= 0:
+        raise Invalid(_("This is not more than the customer pays for it already."), field="price_krw")
+    return krw
 
 
 def route_of(order: Order, difference_krw: int, *, policy: FeePolicy) -> AdjustmentRoute:
@@ -139,8 +141,6 @@ def _so_far(order: Order, route: AdjustmentRoute) -> int:
 
 
 def _adjust(order: Order, item: Item, krw: int, *, route: AdjustmentRoute, status: AdjustmentStatus, by: By) -> Adjustment:
-    """A later difference of the same item replaces one that was not billed yet: it is the whole difference to what was quoted."""
-    differences.let_go([item])
     settled = now() if status != AdjustmentStatus.OPEN else None
     return Adjustment.objects.create(
         order=order, item=item, difference_krw=krw, route=route, status=status, made_by=by.user, settled_at=settled

@@ -5,6 +5,7 @@ All functions run under the order's lock.
 
 from typing import Any
 
+from django.db.models import Sum
 from django.utils.timezone import now
 
 from workflow.models import Adjustment, AdjustmentRoute, AdjustmentStatus, Invoice, InvoiceKind, InvoiceStatus, Item, Order
@@ -41,8 +42,20 @@ def settle_paid(order: Order, invoice: Invoice) -> None:
 
 
 def let_go(items: list[Item]) -> None:
-    """What these items cost more is of no account any more: they left, or another price came."""
+    """What these items cost more is of no account any more: they left."""
     _settle(Adjustment.objects.filter(item__in=items), AdjustmentStatus.WITHDRAWN)
+
+
+def replace(items: list[Item]) -> None:
+    """A later difference is the whole one to what the customer has paid: it takes the place of one that is not billed, or that we bore."""
+    unpaid = [AdjustmentStatus.OPEN, AdjustmentStatus.ABSORBED]
+    Adjustment.objects.filter(item__in=items, status__in=unpaid).update(status=AdjustmentStatus.WITHDRAWN, settled_at=now())
+
+
+def paid_krw(item: Item) -> int:
+    """What the customer has paid for it above its quoted price."""
+    paid = Adjustment.objects.filter(item=item, status=AdjustmentStatus.PAID).order_by()
+    return int(paid.aggregate(sum=Sum("difference_krw"))["sum"] or 0)
 
 
 def withdraw(order: Order) -> None:

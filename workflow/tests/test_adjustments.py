@@ -116,6 +116,19 @@ def test_small_differences_together_are_no_small_one(order, buyer):
     assert [(a.difference_krw, a.route) for a in Adjustment.objects.all()] == [(600, "absorbed"), (600, "delivery")]
 
 
+def test_a_later_price_of_the_same_item_replaces_the_earlier_difference(order, buyer):
+    first = items(order)[0]
+    adjustments.raise_prices(order.pk, prices_krw={first: 11_000}, by=buyer)
+    adjustments.raise_prices(order.pk, prices_krw={first: 12_000}, by=buyer)
+    adjustments.raise_prices(order.pk, prices_krw={first: 13_000}, by=buyer)
+
+    assert [(a.difference_krw, a.route, a.status) for a in Adjustment.objects.all()] == [
+        (1_000, "absorbed", "withdrawn"),
+        (2_000, "delivery", "withdrawn"),
+        (3_000, "delivery", "open"),
+    ]
+
+
 def test_a_middling_difference_comes_with_the_delivery_bill_without_any_fee(order, buyer):
     adjustments.raise_prices(order.pk, prices_krw={items(order)[1]: 24_000}, by=buyer)
     order = factories.reload(order)
@@ -190,6 +203,20 @@ def test_a_paid_difference_lets_the_item_be_bought(billed, sandbox, jobs):
     assert (paid.state, paid.waiting_on, Adjustment.objects.get().status) == (State.ITEMS_PAID, Waits.STAFF, "paid")
     factories.buy(paid)
     assert factories.reload(billed).state == State.ITEMS_PURCHASED
+
+
+def test_dearer_once_more_after_the_difference_was_paid_bills_only_what_is_new(billed, buyer):
+    factories.pay_difference(billed)
+    second = items(billed)[1]
+
+    with pytest.raises(Invalid):
+        adjustments.raise_prices(billed.pk, prices_krw={second: 40_000}, by=buyer)
+    adjustments.raise_prices(billed.pk, prices_krw={second: 41_000}, by=buyer)
+
+    assert [(a.difference_krw, a.route, a.status) for a in Adjustment.objects.all()] == [
+        (40_000, "invoice", "paid"),
+        (2_000, "delivery", "open"),
+    ]
 
 
 def test_withdrawing_closes_the_session_first(billed, buyer, sandbox, jobs):
