@@ -62,7 +62,7 @@ def plan(order: Order, backs: Iterable[Back], *, reason: RefundReason, by: "By",
     Those that staff decide on (`discretionary`) wait for a second person once an order's come to more than the limit together.
     """
     backs = list(backs)
-    waits = discretionary and _decided_alone(order) + giving_back.total_cents(backs) > SECOND_PERSON_ABOVE_CENTS
+    waits = discretionary and decided_alone(order) + giving_back.total_cents(backs) > SECOND_PERSON_ABOVE_CENTS
     made = [_write(order, back, reason=reason, by=by, discretionary=discretionary, waits=waits, note=note) for back in backs]
     if waits:
         text = gettext_noop("A refund of more than $200 needs a second person.")
@@ -71,7 +71,7 @@ def plan(order: Order, backs: Iterable[Back], *, reason: RefundReason, by: "By",
     return made
 
 
-def _decided_alone(order: Order) -> int:
+def decided_alone(order: Order) -> int:
     """Cents of this order's refunds that one member of staff decided on alone: many small ones are one large one."""
     alone = Refund.objects.filter(order=order, is_discretionary=True, approved_by=None)
     alone = alone.exclude(status__in=(*REFUND_WITHOUT_EFFECT, RefundStatus.PROPOSED))
