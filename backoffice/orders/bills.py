@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 
 from core.errors import BidangilError
 from workflow import pricing
@@ -54,7 +54,8 @@ def _delivery(order: Order) -> BillPreview | None:
         quote = pricing.paid_quote(order)
     except BidangilError:
         return None
-    return _preview(order, InvoiceKind.DELIVERY, pricing.delivery_quote(order), krw_per_usd=quote.krw_per_usd, source=f"v{quote.version}")
+    source = f"{gettext('quote')} v{quote.version}"
+    return _preview(order, InvoiceKind.DELIVERY, pricing.delivery_quote(order), krw_per_usd=quote.krw_per_usd, source=source)
 
 
 def _preview(order: Order, kind: str, priced: pricing.Priced, *, krw_per_usd: Decimal, source: str) -> BillPreview:
