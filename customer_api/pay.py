@@ -8,6 +8,7 @@ has opened it.
 import re
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -22,8 +23,8 @@ from django.views.decorators.http import require_http_methods
 from core.money import format_krw, format_usd
 from customer_api.paying import NothingToPay, PaymentInProcess, wanted_session
 from workflow.checkout import is_payable
-from workflow.invoices import line_title
-from workflow.models import Attempt, Invoice, PayLink
+from workflow.invoices import Changes, line_title, what_changed
+from workflow.models import Attempt, Invoice, InvoiceLine, PayLink
 from workflow.payments import open_attempt
 
 View = Callable[[HttpRequest, str], HttpResponse]
@@ -131,9 +132,28 @@ def _page(request: HttpRequest, link: PayLink) -> HttpResponse:
             "pay_by": localtime(invoice.pay_by) if invoice.pay_by else None,
             "paid_at": localtime(invoice.paid_at) if invoice.paid_at else None,
         }
+        changes = what_changed(invoice, among=link.order.invoices.all()) if invoice.is_open else None
+        shown |= _changed(changes, locale=locale) if changes and changes.lines else {}
     # Stripe sends people back here before its webhook has told us: look again until it has.
     shown["is_awaited"] = "done" in request.GET and shown["status"] in ("open", "processing")
     return render(request, "customer_api/pay.html", shown)
+
+
+def _changed(changes: Changes, *, locale: str) -> dict[str, Any]:
+    """For those who have the earlier bill in a mail: what differs, before and now."""
+    lines = [(line_title(one.line, locale=locale), one.was, one.now, one.is_new_price) for one in changes.lines]
+    return {
+        "changes": [(title, _sum(was, in_won=in_won), _sum(now, in_won=in_won)) for title, was, now, in_won in lines],
+        "was_usd": format_usd(changes.was.usd_cents),
+        "was_rate": f"{changes.was.krw_per_usd:,.2f}" if changes.is_new_rate else "",
+    }
+
+
+def _sum(line: InvoiceLine | None, *, in_won: bool) -> str:
+    """In won where the price is another one, in dollars where only the rate has moved; empty where there is no such line."""
+    if line is None:
+        return ""
+    return format_krw(line.amount_krw) if in_won else format_usd(line.amount_usd_cents)
 
 
 def _status(link: PayLink, invoice: Invoice | None) -> str:

@@ -200,7 +200,8 @@ def end(order_id: int, *, by: By, run_out: bool) -> Order:
     order = lock_order(order_id)
     if order.difference_asked_at is None:
         return order
-    items = [_live_item(order, adjustment.item_id) for adjustment in differences.billed_at_once(order)]
+    billed = {adjustment.item_id for adjustment in differences.billed_at_once(order)}
+    items = [item for item in order.items.all() if item.pk in billed and item.is_live]
     differences.withdraw(order)
     if run_out and not order.is_closed:
         _leave(order, items, reason=RefundReason.TOO_DEAR, status=ItemStatus.UNAVAILABLE, by=by, name="difference_unpaid")

@@ -19,7 +19,7 @@ from core import outbox
 from core.errors import Conflict, Invalid, NotFound
 from core.money import format_usd
 from core.retries import retried
-from workflow import giving_back, ledger, payments
+from workflow import differences, giving_back, ledger, payments
 from workflow.giving_back import Back
 from workflow.models import Item, ItemStatus, LedgerEntry, LedgerKind, Order, Refund, RefundLine, RefundReason, RefundStatus
 from workflow.models.payments import REFUND_WITHOUT_EFFECT
@@ -62,7 +62,7 @@ def plan(order: Order, backs: Iterable[Back], *, reason: RefundReason, by: "By",
     Those that staff decide on (`discretionary`) wait for a second person once an order's come to more than the limit together.
     """
     backs = list(backs)
-    waits = discretionary and _decided_alone(order) + giving_back.total_cents(backs) > SECOND_PERSON_ABOVE_CENTS
+    waits = discretionary and decided_alone(order) + giving_back.total_cents(backs) > SECOND_PERSON_ABOVE_CENTS
     made = [_write(order, back, reason=reason, by=by, discretionary=discretionary, waits=waits, note=note) for back in backs]
     if waits:
         text = gettext_noop("A refund of more than $200 needs a second person.")
@@ -71,7 +71,7 @@ def plan(order: Order, backs: Iterable[Back], *, reason: RefundReason, by: "By",
     return made
 
 
-def _decided_alone(order: Order) -> int:
+def decided_alone(order: Order) -> int:
     """Cents of this order's refunds that one member of staff decided on alone: many small ones are one large one."""
     alone = Refund.objects.filter(order=order, is_discretionary=True, approved_by=None)
     alone = alone.exclude(status__in=(*REFUND_WITHOUT_EFFECT, RefundStatus.PROPOSED))
@@ -149,7 +149,10 @@ def _let_go(order: Order, leaving: Iterable[int]) -> list[Item]:
     for item in gone:
         if not item.is_live or item.status == ItemStatus.SHIPPED:
             raise Invalid(_("This item is no longer part of the order."), field="leaving")
+        if differences.is_awaited(order, item):
+            raise Conflict(_("The price difference of this item is being billed; withdraw that first."), code="difference_open")
         item.status, item.parcel = ItemStatus.REFUNDED, None
+    differences.let_go(gone)
     Item.objects.bulk_update(gone, ["status", "parcel"])
     return gone
 

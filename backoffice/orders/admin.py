@@ -6,9 +6,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from backoffice.orders import entries, moves, page, receipt
+from backoffice.orders import dialogs, entries, moves, page, pressing, reading, receipt
 from backoffice.orders.listing import OrderList
 
 
@@ -24,6 +24,10 @@ class OrderAdmin(OrderList):
             path("<int:order_id>/work/<slug:task>/", view(self.work), name="workflow_order_work"),
             path("<int:order_id>/beside/<slug:name>/", view(self.beside), name="workflow_order_beside"),
             path("<int:order_id>/receipt/<slug:language>/", view(require_GET(receipt.download)), name="workflow_order_receipt"),
+            *(path(f"<int:order_id>/{d.name}/", view(self.dialog), {"dialog": d}, name=f"workflow_order_{d.name}") for d in page.DIALOGS),
+            path("<int:order_id>/refund/<int:pk>/<slug:name>/", view(self.decide), name="workflow_order_decide"),
+            path("<int:order_id>/unapplied/<int:pk>/<slug:what>/", view(self.settle_unapplied), name="workflow_order_unapplied"),
+            path("<int:order_id>/withdraw/", view(self.withdraw), name="workflow_order_withdraw"),
         ]
 
     def to_page(self, request: HttpRequest, order_id: int) -> HttpResponse:
@@ -34,7 +38,7 @@ class OrderAdmin(OrderList):
 
     def _order_page(self, request: HttpRequest, order_id: int) -> HttpResponse:
         frame = self.frame(request)
-        order = page.load(order_id)
+        order = reading.load(order_id)
         return render(request, "backoffice/order/page.html", {**frame, **page.context(request, order), "title": order.number})
 
     def do(self, request: HttpRequest, order_id: int, transition: str) -> HttpResponse:
@@ -45,6 +49,18 @@ class OrderAdmin(OrderList):
 
     def beside(self, request: HttpRequest, order_id: int, name: str) -> HttpResponse:
         return read_or_post(entries.set_aside)(request, order_id, name, frame=self.frame(request))
+
+    def dialog(self, request: HttpRequest, order_id: int, dialog: dialogs.Dialog) -> HttpResponse:
+        return read_or_post(dialogs.answer)(request, order_id, dialog, frame=self.frame(request))
+
+    def decide(self, request: HttpRequest, order_id: int, pk: int, name: str) -> HttpResponse:
+        return read_or_post(pressing.decide)(request, order_id, pk, name, frame=self.frame(request))
+
+    def settle_unapplied(self, request: HttpRequest, order_id: int, pk: int, what: str) -> HttpResponse:
+        return require_POST(pressing.settle_unapplied)(request, order_id, pk, what)
+
+    def withdraw(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        return require_POST(pressing.withdraw_difference)(request, order_id)
 
     def frame(self, request: HttpRequest) -> dict[str, Any]:
         """What every page of the admin needs around it; 403 for those who may not see orders."""

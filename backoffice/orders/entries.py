@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from backoffice.access import acting
-from backoffice.orders import page
+from backoffice.orders import reading
 from backoffice.orders.beside import ASIDES
 from backoffice.orders.forms import EntryForm
 from backoffice.orders.next_move import entry
@@ -33,7 +33,7 @@ def enter(request: HttpRequest, order_id: int, task: str, *, frame: Mapping[str,
         raise Http404
     if not acting(request).roles & form_class.task.roles:
         raise PermissionDenied
-    order = page.load(order_id)
+    order = reading.load(order_id)
     if request.method != "POST":
         return _show(request, order, entry(order, form_class.task), frame=frame)
     form = form_class(order, request.POST)
@@ -42,7 +42,7 @@ def enter(request: HttpRequest, order_id: int, task: str, *, frame: Mapping[str,
     try:
         form.save(by=acting(request))
     except BidangilError as refused:
-        fresh = page.load(order.pk)
+        fresh = reading.load(order.pk)
         bound = form_class(fresh, request.POST)
         return _show(
             request,
@@ -63,7 +63,7 @@ def _version(form: EntryForm) -> int | None:
 
 def _saved(request: HttpRequest, order_id: int, task: str) -> str:
     """What was saved, and the move that is possible now."""
-    ready = [move.spec.label for move in moves(page.load(order_id), by=acting(request)) if move.is_ready and not move.spec.destructive]
+    ready = [move.spec.label for move in moves(reading.load(order_id), by=acting(request)) if move.is_ready and not move.spec.destructive]
     words = {"what": TASK_TITLES[task], "move": ready[0] if ready else ""}
     return (_("%(what)s: saved. Next: “%(move)s”.") if ready else _("%(what)s: saved.")) % words
 
@@ -80,11 +80,11 @@ def _show(
 ) -> HttpResponse:
     context = {
         **frame,
-        **page.heading(order),
+        **reading.heading(order),
         "title": shown.title,
         "entry": shown,
         "refused": refused,
-        "meanwhile": page.changed_since(order, seen) if seen else [],
+        "meanwhile": reading.changed_since(order, seen) if seen else [],
         "is_open": shown.task in work.tasks_open(order, by=acting(request)),
     }
     return render(request, "backoffice/order/enter.html", context, status=status)
@@ -100,7 +100,7 @@ def set_aside(request: HttpRequest, order_id: int, name: str, *, frame: Mapping[
         raise Http404
     if not acting(request).roles & aside.roles:
         raise PermissionDenied
-    order, refused, status = page.load(order_id), None, 200
+    order, refused, status = reading.load(order_id), None, 200
     form = aside.form(request.POST if request.method == "POST" else None)
     if request.method == "POST":
         status = 422
@@ -113,5 +113,5 @@ def set_aside(request: HttpRequest, order_id: int, name: str, *, frame: Mapping[
                 messages.success(request, aside.done)
                 return HttpResponseRedirect(reverse("admin:workflow_order_change", args=[order_id]))
     action = reverse("admin:workflow_order_beside", args=[order_id, name])
-    context = {**frame, **page.heading(order), "title": aside.label, "aside": aside, "form": form, "refused": refused, "action": action}
+    context = {**frame, **reading.heading(order), "title": aside.label, "aside": aside, "form": form, "refused": refused, "action": action}
     return render(request, "backoffice/order/aside.html", context, status=status)

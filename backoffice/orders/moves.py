@@ -16,18 +16,18 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.text import format_lazy
 from django.utils.timezone import get_current_timezone_name
-from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.access import acting
 from backoffice.numbers import WholeField
-from backoffice.orders import page
+from backoffice.orders import bills, reading
+from backoffice.orders.going_back import goes_back
 from backoffice.words import WAITS_WORDS
 from core.errors import BidangilError
 from core.money import format_krw
 from workflow import giving_back
 from workflow.fsm import Spec
-from workflow.invoices import line_title
 from workflow.models import Item, Order
 from workflow.process import FACT_LABELS, TRANSITIONS, WAITS_ON, Effect, State, Write, roles_of
 from workflow.transitions import Move, ask, moves
@@ -49,7 +49,7 @@ class MoveForm(forms.Form):
 
     def __init__(self, spec: Spec, order: Order, data: Any = None) -> None:
         super().__init__(data, auto_id="dialog-%s", initial={"version": order.version})
-        self.spec = spec
+        self.spec, self.order = spec, order
         for name, kind in spec.asks.items():
             if kind != "proof" or spec.proof_from:
                 self.fields[name] = _field(name, kind)
@@ -63,6 +63,14 @@ class MoveForm(forms.Form):
                     label=format_lazy("{n}. {name}", n=item.position, name=str(item)),
                     help_text=format_lazy(_("What the shop gives back, in won, of {krw}"), krw=format_krw(item.line_krw or 0)),
                 )
+
+    def plain_fields(self) -> list[forms.BoundField]:
+        return [field for field in self.visible_fields() if not field.name.startswith("back_krw-")]
+
+    def shops(self) -> list[tuple[Item, forms.BoundField]]:
+        """The bought items, with what their shop gives back."""
+        bought = ((item, f"back_krw-{item.position}") for item in bought_items(self.order))
+        return [(item, self[name]) for item, name in bought if name in self.fields]
 
     def facts(self) -> dict[str, Any]:
         """As `transitions.ask` takes them: JSON-able, with the names in `process.py`."""
@@ -104,7 +112,7 @@ def do(request: HttpRequest, order_id: int, transition: str, *, frame: Mapping[s
         raise Http404
     if not request.user.has_perm(f"workflow.{spec.name}"):
         raise PermissionDenied
-    order = page.load(order_id)
+    order = reading.load(order_id)
     if request.method == "POST":
         return _press(request, order, spec, frame=frame)
     form = MoveForm(spec, order, _previewed(request, order))
@@ -123,7 +131,7 @@ def _press(request: HttpRequest, order: Order, spec: Spec, *, frame: Mapping[str
     try:
         moved = ask(order.pk, spec.name, by=acting(request), seen_version=form.cleaned_data["version"], **form.facts())
     except BidangilError as refused:
-        fresh = page.load(order.pk)
+        fresh = reading.load(order.pk)
         seen = form.cleaned_data["version"]
         return _show(request, fresh, spec, form, frame=frame, status=refused.status_code, refused=refused, seen=seen)
     messages.success(request, what_is_next(spec, moved))
@@ -156,18 +164,19 @@ def _show(
     move = next((found for found in moves(order, by=acting(request)) if found.spec.name == spec.name), None)
     context = {
         **frame,
-        **page.heading(order),
+        **reading.heading(order),
         "title": spec.label,
         "action": reverse("admin:workflow_order_do", args=[order.pk, spec.name]),
         "spec": spec,
         "move": move,
         "form": form,
         "refused": refused,
-        "meanwhile": page.changed_since(order, seen) if refused and refused.code == "changed_meanwhile" else [],
+        "meanwhile": reading.changed_since(order, seen) if refused and refused.code == "changed_meanwhile" else [],
         "follows": follows(spec),
         "target": State(spec.target).label,
         "target_whose": WAITS_WORDS[WAITS_ON[spec.target]],
         "goes_back": preview(order, form) if spec.name == "cancel" and move else None,
+        "bill": bills.preview(order, transition=spec.name) if move else None,
         "can_preview": "our_fault" in form.fields,
     }
     return render(request, "backoffice/order/do.html", context, status=status)
@@ -182,13 +191,7 @@ def preview(order: Order, form: MoveForm) -> dict[str, Any]:
     """What cancelling now gives back, by the very function that plans the refunds."""
     form.is_bound and form.is_valid()
     said = form.cleaned_data if form.is_bound else {}
-    backs = giving_back.cancellation(order, facts=money_facts(said))
-    locale = get_language() or "en"
-    return {
-        "payments": [(back, [(line_title(part.line, locale=locale), part.amount_usd_cents) for part in back.parts]) for back in backs],
-        "total": giving_back.total_cents(backs),
-        "was_paid": any(e.kind == "capture" for e in order.ledger.all()),
-    }
+    return goes_back(order, giving_back.cancellation(order, facts=money_facts(said)))
 
 
 def is_allowed(move: Move | None) -> bool:

@@ -1,64 +1,30 @@
-"""What the order page shows: one order with everything that belongs to it, in a fixed number of queries."""
+"""What the order page shows: one order with everything that belongs to it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
-from django.db.models import Prefetch
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 from django.utils.timezone import now
-from django.utils.translation import get_language
 
 from backoffice.access import acting
 from backoffice.orders import beside
+from backoffice.orders.after_payment import DearerDialog, SoldOutDialog
+from backoffice.orders.bills import changed_lines, titled
 from backoffice.orders.history import happening
-from backoffice.orders.journey import journey
+from backoffice.orders.money import awaited_difference, money_of, pay_url
 from backoffice.orders.next_move import entries_open, next_move
-from backoffice.words import SCAN_TONES, SCAN_WORDS, TURNS, WAITS_WORDS, tone_of
+from backoffice.orders.reading import heading
+from backoffice.orders.refunding import RefundDialog
+from backoffice.words import SCAN_TONES, SCAN_WORDS
 from core.outbox.models import Effect
-from workflow.invoices import line_title
-from workflow.models import (
-    Attempt,
-    Invoice,
-    InvoiceLine,
-    InvoiceStatus,
-    Item,
-    LedgerKind,
-    Order,
-    OrderEvent,
-    Parcel,
-    RefundStatus,
-    StaffTask,
-    TrackingEvent,
-)
+from workflow.invoices import Change, Changes, what_changed
+from workflow.margins import margin_of
+from workflow.models import Attempt, Invoice, InvoiceLine, InvoiceStatus, Item, Order, Parcel
 
 #: the history shows this many events, the rest behind one click
 EVENTS_SHOWN = 8
-
-
-def load(order_id: int) -> Order:
-    """The order with what its page, the guards and the forms look at; 404 if there is none."""
-    order = (
-        Order.objects.select_related("customer", "rate_at_request")
-        .prefetch_related(
-            "items",
-            Prefetch("parcels__scans", TrackingEvent.objects.order_by("-at", "-id")),
-            Prefetch("invoices", Invoice.objects.select_related("quote__policy").order_by("number")),
-            Prefetch("invoices__lines", InvoiceLine.objects.select_related("item").order_by("position")),
-            Prefetch("invoices__attempts", Attempt.objects.order_by("generation")),
-            "refunds",
-            "ledger",
-            "pay_links",
-            Prefetch("events", OrderEvent.objects.select_related("user").order_by("-number")),
-            Prefetch("tasks", StaffTask.objects.filter(done_at=None).order_by("created_at")),
-        )
-        .filter(pk=order_id)
-        .first()
-    )
-    if order is None:
-        raise Http404
-    return order
+DIALOGS = (RefundDialog(), SoldOutDialog(), DearerDialog())
 
 
 def context(request: HttpRequest, order: Order) -> dict[str, Any]:
@@ -72,33 +38,16 @@ def context(request: HttpRequest, order: Order) -> dict[str, Any]:
         "items": [ItemRow(item, parcels=order.parcels.all()) for item in order.items.all()],
         "invoices": [InvoiceCard.of(invoice, order) for invoice in reversed(order.invoices.all())],
         "parcels": [ParcelCard(parcel, order.items.all()) for parcel in order.parcels.all()],
-        "money": money_of(order),
+        "money": money_of(order, by=by),
+        "difference": awaited_difference(order, by=by),
+        "dialogs": [dialog for dialog in DIALOGS if dialog.makes_sense(order, by=by)],
+        "margin": margin_of(order) if request.user.has_perm("workflow.view_ledgerentry") else None,
         "tasks": order.tasks.all(),
         "stuck": list(Effect.objects.filter(subject=order.subject, done_at=None, quarantined_at__isnull=False).order_by("pk")),
         "events": events[:EVENTS_SHOWN],
         "earlier_events": events[EVENTS_SHOWN:],
         "now": now(),
     }
-
-
-def heading(order: Order) -> dict[str, Any]:
-    """What every page about the order begins with."""
-    return {
-        "order": order,
-        "original": order,  # the name of it in the header's trail
-        "turn": TURNS[order.state],
-        "tone": tone_of(order.state, order.waiting_on),
-        "waiting_on": WAITS_WORDS[order.waiting_on],
-        "waits": str(order.waiting_on),
-        "journey": journey(order),
-    }
-
-
-def changed_since(order: Order, version: int | None) -> list[Any]:
-    """What happened after the version a person looked at, oldest first. Every change has one event and adds one to the version."""
-    if version is None:
-        return []
-    return [happening(event) for event in reversed(order.events.all()) if event.number >= version]
 
 
 # --- Items ----------------------------------------------------------------------------------------------------------------
@@ -110,7 +59,7 @@ class ItemRow:
         self.parcel = next((parcel for parcel in parcels if parcel.pk == item.parcel_id), None)
 
 
-# --- Money ----------------------------------------------------------------------------------------------------------------
+# --- Invoices -------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -120,39 +69,27 @@ class InvoiceCard:
     pay_url: str
     attempts: list[Attempt]
     tone: str
+    changes: Changes | None
+    changed: list[tuple[str, Change]]
 
     TONES = {InvoiceStatus.OPEN: "customer", InvoiceStatus.PAID: "good", InvoiceStatus.VOID: "nobody", InvoiceStatus.EXPIRED: "nobody"}
 
     @classmethod
     def of(cls, invoice: Invoice, order: Order) -> "InvoiceCard":
-        locale = get_language() or "en"
-        token = next((link.token for link in order.pay_links.all() if link.kind == invoice.kind), "")
+        changes = what_changed(invoice, among=order.invoices.all())
         return cls(
             invoice=invoice,
-            lines=[(line_title(line, locale=locale), line) for line in invoice.lines.all()],
-            pay_url=f"{settings.PUBLIC_BASE_URL}/pay/{token}" if token and invoice.is_open else "",
+            lines=titled(invoice.lines.all()),
+            pay_url=pay_url(order, invoice),
             attempts=list(invoice.attempts.all()),
             tone=cls.TONES.get(invoice.status, "nobody"),  # type: ignore[call-overload]
+            changes=changes,
+            changed=changed_lines(changes),
         )
 
     @property
     def is_past(self) -> bool:
         return self.invoice.status in (InvoiceStatus.VOID, InvoiceStatus.EXPIRED)
-
-
-def money_of(order: Order) -> dict[str, Any]:
-    """In cents: paid, gone back, and what nobody expected; with the refunds behind it."""
-    sums = dict.fromkeys(LedgerKind, 0)
-    for entry in order.ledger.all():
-        sums[LedgerKind(entry.kind)] += entry.amount_cents
-    refunds = list(order.refunds.all())
-    return {
-        "paid": sums[LedgerKind.CAPTURE],
-        "back": -(sums[LedgerKind.REFUND] + sums[LedgerKind.REFUND_REVERSAL]),
-        "unapplied": sums[LedgerKind.UNAPPLIED],
-        "refunds": refunds,
-        "to_approve": [refund for refund in refunds if refund.status == RefundStatus.PROPOSED],
-    }
 
 
 # --- Parcels --------------------------------------------------------------------------------------------------------------

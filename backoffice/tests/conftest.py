@@ -1,10 +1,13 @@
 """Signed-in staff, and what the pages' forms send."""
 
+import re
+
 import pytest
 from django.test import Client
 
-from workflow.models import Order
-from workflow.process import Role
+from workflow import adjustments
+from workflow.models import Adjustment, LedgerEntry, Order, OrderEvent, Refund, RefundLine
+from workflow.process import Role, State
 from workflow.tests import factories
 
 
@@ -64,3 +67,39 @@ def fingerprint(order: Order) -> tuple:
         list(fresh.parcels.values_list("pk", "weight_g", "tracking_number")),
         list(fresh.invoices.values_list("pk", "status")),
     )
+
+
+# --- Money ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def paid(db) -> Order:
+    """The items are bought: 10,000 and 2 x 20,000 won at 1,400 for a dollar, and 4 % of them."""
+    return factories.order_at(State.ITEMS_PURCHASED)
+
+
+@pytest.fixture
+def waiting(db) -> Order:
+    """50,000 won of difference are billed at once."""
+    order = factories.order_at(State.ITEMS_PAID)
+    adjustments.raise_prices(order.pk, prices_krw={order.items.get(position=1).pk: 60_000}, by=factories.by(Role.BUYER))
+    return factories.reload(order)
+
+
+def url_of(order: Order, what: str) -> str:
+    return f"/admin/workflow/order/{order.pk}/{what}/"
+
+
+def lines_of(order: Order, kind: str = "items") -> list:
+    return list(order.invoices.get(kind=kind).lines.order_by("position"))
+
+
+def books(order: Order) -> tuple:
+    """Everything that a refused change must leave alone."""
+    rows = [model.objects.filter(order=order) for model in (Refund, LedgerEntry, Adjustment, OrderEvent)]
+    rows.append(RefundLine.objects.filter(refund__order=order))
+    return (*fingerprint(order), *(list(found.order_by("pk").values_list()) for found in rows))
+
+
+def shown(response) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))

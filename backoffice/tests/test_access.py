@@ -65,6 +65,8 @@ def urls(order) -> list[str]:
         *(do_url(order, name) for name in STAFF_MOVES),
         *(work_url(order, task) for task in TASKS),
         *(f"/admin/workflow/order/{order.pk}/beside/{name}/" for name in BESIDE),
+        *(f"/admin/workflow/order/{order.pk}/{name}/" for name in ("refund", "sold_out", "dearer")),
+        *(f"/admin/workflow/order/{order.pk}/refund/{refund.pk}/{name}/" for name in ("approve", "decline", "again", "by_hand")),
     ]
 
 

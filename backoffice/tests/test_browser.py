@@ -20,7 +20,7 @@ from workflow.tests import factories
 owner, colleague = factories.staff("owner"), factories.staff("support")
 owner.set_password("{PASSWORD}"); owner.save()
 factories.rate("1391.2500")
-orders = [factories.order_at(State.QUOTE_APPROVED).pk for _ in range(2)]
+orders = [factories.order_at(State.QUOTE_APPROVED).pk for _ in range(2)] + [factories.order_at(State.ITEMS_PAID, items=6).pk]
 print(json.dumps({{"email": owner.email, "colleague": colleague.pk, "orders": orders}}))
 """
 HOLD = """
@@ -130,6 +130,44 @@ def test_the_total_while_typing_is_what_the_customer_is_billed(shop: Shop, page:
     # then the bill is what was shown: 12,345 and 2 x 6,789 won at 1,391.25, each rounded, and 4 % of the sum
     assert shown == "$19.38"
     assert shop.run(BILLED.format(order=order)) == "1938"
+
+
+def test_what_goes_back_is_worked_out_while_one_ticks(shop: Shop, page: Any) -> None:
+    page.goto(f"/admin/workflow/order/{shop.made['orders'][2]}/change/")
+    page.click("[data-money=sold_out]")
+    dialog = page.locator("dialog.bo-modal")
+    dialog.locator("input[type=checkbox]").first.check()
+    # 7.19 of the line and 0.29 of the service fee
+    dialog.locator(".bo-bill__total >> text=$7.48").wait_for()
+    assert dialog.locator("[name=preview]").is_hidden()
+    page.click("dialog [data-close]")
+
+
+def test_a_refund_is_summed_while_typing_and_says_whether_a_second_person_is_needed(shop: Shop, page: Any) -> None:
+    # given an order of six items at 1,391.25, the last of 6 x 60,000 won
+    order = shop.made["orders"][2]
+    page.goto(f"/admin/workflow/order/{order}/change/")
+    page.click("[data-money=refund]")
+    dialog = page.locator("dialog.bo-modal")
+    fields = dialog.locator("[data-dollars]")
+    # when a part of one line and the whole of another are chosen
+    fields.nth(0).fill("$1.5")
+    dialog.locator("[data-fill=line]").nth(1).click()
+    # then the sum is right and one person may do it
+    assert dialog.locator("[data-total]").inner_text() == "$30.25"
+    assert dialog.locator("[data-second-words]").is_hidden()
+    # and what is no sum, or more than is left, is marked
+    fields.nth(0).fill("7.20")
+    assert "bo-input--bad" in (fields.nth(0).get_attribute("class") or "")
+    # and everything is the whole bill, which needs a second person
+    dialog.locator("[data-fill=everything]").click()
+    assert dialog.locator("[data-total]").inner_text() == "$680.24"
+    assert dialog.locator("[data-second-words]").is_visible()
+    assert dialog.locator("[data-alone-words]").is_hidden()
+    dialog.locator("select[name=reason]").select_option("late")
+    dialog.locator("button[type=submit]").click()
+    page.wait_for_selector("text=The refund is decided.")
+    assert "needs a second person" in page.locator("#order-money").inner_text()
 
 
 def test_a_dialog_closes_without_a_trace(shop: Shop, page: Any) -> None:

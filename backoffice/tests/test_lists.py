@@ -11,7 +11,7 @@ from backoffice.tests.conftest import page_url
 from core.outbox.models import Effect
 from workflow import transitions
 from workflow.lookup import normalise_number
-from workflow.models import Order, Refund, StaffTask
+from workflow.models import Adjustment, Dispute, Order, Refund, StaffTask
 from workflow.process import Role, State
 from workflow.tests.factories import FEDEX_NUMBER, by, new_order, order_at, reload
 
@@ -100,9 +100,15 @@ def test_the_list_costs_the_same_whatever_it_shows(owner, query):
 
 def test_the_order_page_costs_the_same_whatever_it_holds(owner):
     small, large = order_at(State.AWAITING_DELIVERY_PAYMENT, items=1), order_at(State.AWAITING_DELIVERY_PAYMENT, items=12)
+    Refund.objects.create(order=small, amount_usd_cents=1, reason="r", key="small")  # the lines of refunds, once there are any
     for number in range(8):
         StaffTask.objects.create(key=str(number), kind="k", order=large, text="t")
-        Refund.objects.create(order=large, amount_usd_cents=1, reason="r", key=str(number))
+        Refund.objects.create(
+            order=large, amount_usd_cents=1, reason="r", key=str(number), status="failed", proposed_by=by(Role.SUPPORT).user
+        )
+        Dispute.objects.create(stripe_id=str(number), order=large, amount_cents=1, reason="r", status="needs_response")
+        item = large.items.get(position=number + 1)
+        Adjustment.objects.create(order=large, item=item, difference_krw=1, route="delivery", status="absorbed")
         Effect.objects.create(subject=large.subject, name="n", batch="b", quarantined_at=now())
         transitions.hold(large.pk, reason="a", by=by(Role.SUPPORT))
         transitions.release(large.pk, by=by(Role.SUPPORT))

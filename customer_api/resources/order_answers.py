@@ -9,7 +9,7 @@ from pydantic import Field
 from core.accounts.models import User
 from customer_api.schema import Out, language
 from workflow import transitions
-from workflow.invoices import line_title
+from workflow.invoices import Change, Changes, line_title, what_changed
 from workflow.models import Invoice, InvoiceKind, InvoiceLine, Item, Order, Parcel, TrackingEvent
 from workflow.process import State, Step
 from workflow.transitions import By
@@ -57,6 +57,26 @@ class LineOut(Out):
     amount_usd_cents: int
 
 
+class LineChangeOut(Out):
+    kind: str
+    title: str
+    was_krw: int | None = Field(description="Null where the earlier version had no such line; the next fields likewise.")
+    was_usd_cents: int | None
+    now_krw: int | None
+    now_usd_cents: int | None
+
+
+class ChangesOut(Out):
+    replaces: int = Field(description="The number of the invoice that this one replaced.")
+    lines: list[LineChangeOut] = Field(description="Only lines that differ.")
+    was_krw: int
+    was_usd_cents: int
+    now_krw: int
+    now_usd_cents: int
+    was_krw_per_usd: str
+    now_krw_per_usd: str
+
+
 class InvoiceOut(Out):
     kind: str
     number: int
@@ -67,6 +87,7 @@ class InvoiceOut(Out):
     pay_by: datetime | None
     paid_at: datetime | None
     pay_url: str | None = Field(description="The page where an invoice of this kind can be paid; valid through all versions of the quote.")
+    changes: ChangesOut | None = Field(description="What is other than on the version before it; null for a first version.")
 
 
 class ScanOut(Out):
@@ -164,7 +185,7 @@ def order_out(order: Order, *, user: User, scans: bool = False) -> OrderOut:
         items=[_item(item) for item in order.items.all()],
         address=AddressOut(state=order.region, **_same(order, AddressOut, but="state")),
         recipient=RecipientOut(name=order.recipient_name, phone=order.recipient_phone),
-        invoices=[_invoice(invoice) for invoice in invoices],
+        invoices=[_invoice(invoice, among=invoices) for invoice in invoices],
         shipments=[_shipment(parcel, scans=scans) for parcel in order.parcels.all()],
         totals=_totals(order, invoices),
         exchange_rate=_rate(order, invoices),
@@ -189,7 +210,7 @@ def _item(item: Item) -> ItemOut:
     return ItemOut(status_label=item.get_status_display(), **_same(item, ItemOut, but="status_label"))
 
 
-def _invoice(invoice: Invoice) -> InvoiceOut:
+def _invoice(invoice: Invoice, *, among: list[Invoice]) -> InvoiceOut:
     token = invoice.pay_token  # type: ignore[attr-defined]
     return InvoiceOut(
         kind=invoice.kind,
@@ -201,6 +222,34 @@ def _invoice(invoice: Invoice) -> InvoiceOut:
         pay_by=invoice.pay_by,
         paid_at=invoice.paid_at,
         pay_url=f"{settings.PUBLIC_BASE_URL}/pay/{token}" if token else None,
+        changes=_changes(what_changed(invoice, among=among)),
+    )
+
+
+def _changes(changes: Changes | None) -> ChangesOut | None:
+    if changes is None:
+        return None
+    return ChangesOut(
+        replaces=changes.number,
+        lines=[_change(change) for change in changes.lines],
+        was_krw=changes.was.krw,
+        was_usd_cents=changes.was.usd_cents,
+        now_krw=changes.now.krw,
+        now_usd_cents=changes.now.usd_cents,
+        was_krw_per_usd=str(changes.was.krw_per_usd),
+        now_krw_per_usd=str(changes.now.krw_per_usd),
+    )
+
+
+def _change(change: Change) -> LineChangeOut:
+    was, now = change.was, change.now
+    return LineChangeOut(
+        kind=change.line.kind,
+        title=line_title(change.line, locale=language()),
+        was_krw=was.amount_krw if was else None,
+        was_usd_cents=was.amount_usd_cents if was else None,
+        now_krw=now.amount_krw if now else None,
+        now_usd_cents=now.amount_usd_cents if now else None,
     )
 
 

@@ -2,10 +2,10 @@
 
 from core.money import format_usd
 from core.notices import Letter
-from workflow.invoices import receipt_number
-from workflow.letters.about import About, lines_of
+from workflow.invoices import receipt_number, what_changed
+from workflow.letters.about import About
 from workflow.letters.registry import to_customer
-from workflow.models import Invoice, InvoiceKind, InvoiceStatus, Item, ItemStatus
+from workflow.models import Invoice, InvoiceKind, InvoiceLine, Item, ItemStatus
 
 
 @to_customer("request_quote")
@@ -123,31 +123,27 @@ def payable(about: About) -> Letter:
 
 def _what_changed(about: About, invoice: Invoice) -> tuple[str, ...]:
     """What differs from the version before it, which the customer may have in another mail; nothing for the first version."""
-    earlier = Invoice.objects.filter(order=about.order, kind=InvoiceKind.ITEMS, number__lt=invoice.number).order_by("-number").first()
-    if earlier is None or earlier.status == InvoiceStatus.PAID:
+    changes = what_changed(invoice)
+    if changes is None:
         return ()
-    old, new = _prices(earlier), _prices(invoice)
     moved = [
-        f"{about.item(item)}: {_won(about, old.get(item.pk))} → {_won(about, new.get(item.pk))}"
-        for item in about.items
-        if old.get(item.pk) != new.get(item.pk)
+        f"{about.item(change.item)}: {_won(about, change.was)} → {_won(about, change.now)}"
+        for change in changes.lines
+        if change.item is not None and change.is_new_price
     ]
-    was, now = format_usd(earlier.amount_usd_cents), format_usd(invoice.amount_usd_cents)
+    was, now = format_usd(changes.was.usd_cents), format_usd(changes.now.usd_cents)
+    only_the_rate = changes.is_new_rate and not moved
     if about.korean:
-        why = "" if moved else " 상품 가격은 그대로이고 환율이 바뀌었습니다."
+        why = " 상품 가격은 그대로이고 환율이 바뀌었습니다." if only_the_rate else ""
         return (f"지난번에 안내한 금액에서 바뀌었습니다: {was} → {now}.{why}", *moved)
-    why = "" if moved else " The prices are the same, the exchange rate has moved."
+    why = " The prices are the same, the exchange rate has moved." if only_the_rate else ""
     return (f"This replaces the earlier amount: {was} → {now}.{why}", *moved)
 
 
-def _prices(invoice: Invoice) -> dict[int, int]:
-    return {line.item_id: line.amount_krw for line in lines_of(invoice) if line.item_id is not None}
-
-
-def _won(about: About, krw: int | None) -> str:
-    if krw is None:
+def _won(about: About, line: InvoiceLine | None) -> str:
+    if line is None:
         return "없음" if about.korean else "not included"
-    return f"{krw:,}원" if about.korean else f"₩{krw:,}"
+    return f"{line.amount_krw:,}원" if about.korean else f"₩{line.amount_krw:,}"
 
 
 @to_customer("expire_quote")

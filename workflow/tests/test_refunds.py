@@ -3,8 +3,8 @@
 import pytest
 
 from core.errors import Conflict, Invalid
-from workflow import invariants, refunds, settlement
-from workflow.models import LedgerEntry, Order, Refund, RefundLine, StaffTask
+from workflow import adjustments, invariants, refunds, settlement
+from workflow.models import Adjustment, LedgerEntry, Order, Refund, RefundLine, StaffTask
 from workflow.process import Role, State
 from workflow.tests import factories
 from workflow.tests.test_checkout import attempt_of, pay
@@ -146,6 +146,21 @@ def test_an_item_may_leave_with_its_refund(order, support):
 
     item.refresh_from_db()
     assert item.status == "refunded"
+
+
+def test_what_an_item_that_leaves_costs_more_is_not_billed_any_more(support):
+    order = factories.order_at(State.ITEMS_PAID, items=3)
+    first, second, _third = order.items.all()
+    buyer, line = factories.by(Role.BUYER), lines_of(order)[0]
+    adjustments.raise_prices(order.pk, prices_krw={first.pk: 12_000}, by=buyer)
+    adjustments.raise_prices(order.pk, prices_krw={second.pk: 60_000}, by=buyer)
+
+    refunds.refund_lines(order.pk, lines={line: 700}, reason="missing", by=support, leaving=[first.pk])
+    with pytest.raises(Conflict):
+        refunds.refund_lines(order.pk, lines={lines_of(order)[1]: 700}, reason="missing", by=support, leaving=[second.pk])
+
+    assert [adjustment.status for adjustment in Adjustment.objects.all()] == ["withdrawn", "open"]
+    assert Refund.objects.count() == 1
 
 
 def test_what_was_given_back_by_line_does_not_go_back_again_with_the_cancellation(order, support):

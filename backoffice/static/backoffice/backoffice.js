@@ -47,7 +47,38 @@
     dialog.addEventListener("close", () => dialog.remove());
     document.body.append(dialog);
     dialog.showModal();
+    document.dispatchEvent(new Event("bo:refreshed"));
   };
+
+  // --- What would come of a form, as the server says it: the same as its "Work out" button, while one types ------------
+
+  const asked = new WeakMap();
+
+  const preview = async (form) => {
+    asked.get(form)?.abort();
+    const latest = new AbortController();
+    asked.set(form, latest);
+    const typed = new FormData(form);
+    typed.delete("csrfmiddlewaretoken");
+    typed.set("preview", "1");
+    try {
+      const answer = await fetch(`${form.action}?${new URLSearchParams(typed)}`, { credentials: "same-origin", signal: latest.signal });
+      const newer = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("preview");
+      const older = form.querySelector("#preview");
+      if (answer.ok && newer && older) older.replaceWith(newer);
+    } catch (error) {
+      if (error.name !== "AbortError") throw error;
+    }
+  };
+
+  document.documentElement.classList.add("bo-js"); // hides the buttons whose work is done while one types
+  let pause = 0;
+  document.addEventListener("input", (event) => {
+    const form = event.target.closest?.("form[data-preview]");
+    if (!form) return;
+    clearTimeout(pause);
+    pause = setTimeout(() => preview(form), 250);
+  });
 
   // --- One listener for all clicks ------------------------------------------------------------------------------------
 

@@ -62,12 +62,49 @@
     put(root, "freight", `${(Number(chargeable) / Number(divisor) / 1000).toFixed(2)} kg → ${krw(fee)}`);
   };
 
-  const total = (root, changed) => (root.dataset.totals === "parcel" ? parcel(root, changed) : money(root));
+  // --- Refunds: dollars of chosen lines, and whether a second person is needed ------------------------------------------
+
+  /** `12.5`, `$1,012.50` -> cents; null where it is no sum of dollars. */
+  const cents = (text) => {
+    const [, units, rest = ""] = /^(\d{1,15})(?:\.(\d{0,2}))?$/.exec(text.normalize("NFKC").replace(/[\s,_'$]/g, "")) || [];
+    return units === undefined ? null : BigInt(units + rest.padEnd(2, "0"));
+  };
+  const dollars = (sum) => `${sum / 100n}.${(sum % 100n).toString().padStart(2, "0")}`;
+
+  const refund = (root) => {
+    let sum = 0n;
+    for (const input of root.querySelectorAll("[data-dollars]")) {
+      const typed = input.value.trim() ? cents(input.value) : 0n;
+      input.classList.toggle("bo-input--bad", typed === null || typed > BigInt(input.dataset.rest));
+      sum += typed ?? 0n;
+    }
+    put(root, "total", usd(sum));
+    const second = sum > 0n && sum + BigInt(root.dataset.alone) > BigInt(root.dataset.limit);
+    root.querySelector("[data-second-words]").hidden = !second;
+    root.querySelector("[data-alone-words]").hidden = second;
+  };
+
+  /** One line's rest, or everything that the payments still hold. */
+  const fill = (button) => {
+    const within = button.dataset.fill === "line" ? button.closest("tr") : button.closest("form");
+    for (const input of within.querySelectorAll("[data-dollars]:not(:disabled)")) {
+      const sum = BigInt(button.dataset.fill === "line" ? input.dataset.rest : input.dataset.most);
+      input.value = sum ? dollars(sum) : "";
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+  };
+
+  const kinds = { parcel, refund };
+  const total = (root, changed) => (kinds[root.dataset.totals] || money)(root, changed);
   const all = () => document.querySelectorAll("[data-totals]").forEach((root) => total(root));
 
   document.addEventListener("input", (event) => {
     const root = event.target.closest?.("[data-totals]");
     if (root) total(root, event.target);
+  });
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-fill]");
+    if (button) fill(button);
   });
   document.addEventListener("DOMContentLoaded", all);
   document.addEventListener("bo:refreshed", all);
