@@ -26,7 +26,16 @@ class Job:
     cluster: str | None = None
 
     def columns(self) -> dict[str, Any]:
-        return {"func": self.func, "cluster": self.cluster, "schedule_type": Schedule.MINUTES, "minutes": self.minutes, "repeats": -1}
+        # Only the ordinary cluster looks at schedules; a row that names another in `cluster` would be looked at by nobody.
+        kwargs = repr({"q_options": {"cluster": self.cluster}}) if self.cluster else None
+        return {
+            "func": self.func,
+            "kwargs": kwargs,
+            "cluster": None,
+            "schedule_type": Schedule.MINUTES,
+            "minutes": self.minutes,
+            "repeats": -1,
+        }
 
 
 JOBS = (
