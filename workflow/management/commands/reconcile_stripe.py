@@ -46,7 +46,7 @@ class Command(BaseCommand):
 
     def _print(self, report: Reconciliation) -> None:
         counts = report.counts
-        looked_at = ", ".join(f"{counts[name]} {name}" for name in ("sessions", "refunds", "disputes"))
+        looked_at = ", ".join(f"{name} {counts[name]}" for name in ("sessions", "refunds", "disputes"))
         self.stdout.write(f"looked back to {report.since:%Y-%m-%d %H:%M} UTC: {looked_at}")
         for finding in report.findings:
             word = "repaired" if finding["repaired"] else "NOT OK"
