@@ -8,11 +8,12 @@ from backoffice.job_pages import EffectPage, NoticePage, TaskPage
 from backoffice.money_pages import ExchangeRatePage, LedgerPage, RefundPage, StripeEventPage
 from backoffice.orders.admin import OrderAdmin
 from backoffice.people_pages import PeoplePage
+from backoffice.reconciliation_pages import ReconciliationPage
 from backoffice.site import BackOffice
 from core.accounts.models import User
 from core.notices.models import Notice
 from core.outbox.models import Effect
-from workflow.models import ExchangeRate, FeePolicy, LedgerEntry, Order, Refund, StaffTask, StripeEvent
+from workflow.models import ExchangeRate, FeePolicy, LedgerEntry, Order, Reconciliation, Refund, StaffTask, StripeEvent
 
 # As Unfold itself puts its site in place of Django's. What other packages registered stays on theirs, so no page appears unasked.
 admin.site = sites.site = BackOffice()
@@ -22,6 +23,7 @@ for model, page in {
     StaffTask: TaskPage,
     Refund: RefundPage,
     LedgerEntry: LedgerPage,
+    Reconciliation: ReconciliationPage,
     StripeEvent: StripeEventPage,
     ExchangeRate: ExchangeRatePage,
     FeePolicy: FeePolicyPage,

@@ -114,6 +114,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             [
                 (may("workflow.view_refund"), _("Refunds"), "undo", "admin:workflow_refund_changelist", 0),
                 (may("workflow.view_ledgerentry"), _("Ledger"), "account_balance", "admin:workflow_ledgerentry_changelist", 0),
+                (may("workflow.view_reconciliation"), _("Comparisons"), "balance", "admin:workflow_reconciliation_changelist", 0),
                 (may("workflow.view_stripeevent"), _("Stripe events"), "webhook", "admin:workflow_stripeevent_changelist", 0),
                 (may("workflow.view_exchangerate"), _("Exchange rates"), "currency_exchange", "admin:workflow_exchangerate_changelist", 0),
                 (may("workflow.view_feepolicy"), _("Fees"), "percent", "admin:workflow_feepolicy_changelist", 0),

@@ -5,6 +5,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from workflow.process import TRANSITIONS, Effect, State, Waits
@@ -148,6 +149,30 @@ TASK_KINDS = {
     "courier_silent": _("courier silent"),
     "courier_contradiction": _("courier contradicts itself"),
     "stuck": _("stuck"),
+    "ledger_differs": _("ledger and Stripe differ"),
+}
+
+#: what became of a finding of a comparison with Stripe
+OUTCOMES = {
+    "payment recorded": _("payment recorded"),
+    "payment in process": _("payment in process"),
+    "payment failed": _("payment failed, session closed"),
+    "unapplied": _("unapplied"),
+    "already booked": _("booked meanwhile"),
+    "already closed": _("session closed"),
+    "session closed": _("session closed"),
+    "written down again": _("written down again"),
+    "refund sent": _("refund booked, under way"),
+    "refund succeeded": _("refund booked"),
+    "refund failed": _("refund failed, booked back"),
+    "dispute needs_response": _("dispute booked, an answer is needed"),
+    "dispute under_review": _("dispute booked, the bank decides"),
+    "dispute won": _("dispute won, booked back"),
+    "dispute lost": _("dispute lost"),
+    "kept aside": _("kept aside"),
+    "not a session of ours": _("session closed"),
+    "refund of an unknown payment": _("refund of an unknown payment"),
+    "Stripe does not know it": _("Stripe does not know it"),
 }
 
 #: what a notice is about, where it is not an event of the order
@@ -199,6 +224,11 @@ def happened(name: str) -> Any:
 
 def task_kind(kind: str) -> Any:
     return TASK_KINDS.get(kind, kind)
+
+
+def outcome_words(said: str) -> str:
+    """What became of a finding, part by part (`unapplied: …`), as far as there are words for it."""
+    return ": ".join(str(OUTCOMES.get(part) or gettext(part)) for part in said.split(": ") if part)
 
 
 def notice_kind(kind: str) -> Any:

@@ -26,14 +26,24 @@ class Job:
     cluster: str | None = None
 
     def columns(self) -> dict[str, Any]:
-        return {"func": self.func, "cluster": self.cluster, "schedule_type": Schedule.MINUTES, "minutes": self.minutes, "repeats": -1}
+        # Only the ordinary cluster looks at schedules; a row that names another in `cluster` would be looked at by nobody.
+        kwargs = repr({"q_options": {"cluster": self.cluster}}) if self.cluster else None
+        return {
+            "func": self.func,
+            "kwargs": kwargs,
+            "cluster": None,
+            "schedule_type": Schedule.MINUTES,
+            "minutes": self.minutes,
+            "repeats": -1,
+        }
 
 
 JOBS = (
     Job("outbox: take up what was left", "core.outbox.jobs.sweep", minutes=1),
     Job("notices: send what is due", "core.notices.jobs.send_due", minutes=1),
     Job("payments: settle the webhook inbox", "workflow.jobs.settle_inbox", minutes=1),
-    Job("payments: compare attempts with Stripe", "workflow.jobs.reconcile_attempts", minutes=15),
+    Job("payments: compare two days with Stripe", "workflow.jobs.reconcile_recent", minutes=15, cluster="slow"),
+    Job("payments: compare a month with Stripe", "workflow.jobs.reconcile_month", minutes=24 * HOURLY, cluster="slow"),
     Job("staff: show what is stuck", "workflow.jobs.show_what_is_stuck", minutes=1),
     Job("orders: let old quotes expire", "workflow.jobs.expire_quotes", minutes=5),
     Job("orders: let unpaid price differences run out", "workflow.jobs.end_unpaid_differences", minutes=5),

@@ -12,9 +12,10 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils.timezone import localdate, now
 
-from integrations import exchange_rate, stripe
+from core.accounts.models import User
+from integrations import exchange_rate
 from integrations.base import ProviderError
-from workflow import adjustments, checkout, notices, pricing, refunds_at_stripe, settlement, stuck, tracking
+from workflow import adjustments, notices, pricing, reconciliation, settlement, stuck, tracking
 from workflow.models import (
     Attempt,
     AttemptStatus,
@@ -23,8 +24,8 @@ from workflow.models import (
     InvoiceKind,
     InvoiceStatus,
     Order,
+    Reconciliation,
     Refund,
-    RefundStatus,
     StripeEvent,
 )
 from workflow.models.payments import OPEN_REFUND
@@ -36,8 +37,6 @@ log = logging.getLogger(__name__)
 BATCH = 200
 #: a payment is in process, or the session is being closed: an outage must not fill a round with what waits already
 BUSY = Q(processing=True, status=AttemptStatus.OPEN) | Q(status=AttemptStatus.CLOSING)
-#: no session at Stripe is payable for longer than this
-SESSION_WINDOW = timedelta(hours=25)
 
 
 def settle_inbox() -> int:
@@ -85,27 +84,25 @@ def refresh_exchange_rate() -> None:
         log.warning("no exchange rate: %s", error)
 
 
-def reconcile_attempts() -> int:
-    """Compare open attempts with Stripe's own list and settle what a lost webhook left behind; take up closings and refunds that got
-    stuck. One call lists a hundred sessions, so this costs the same whether webhooks come or not."""
-    late = now() - timedelta(minutes=2)
-    waiting = Attempt.objects.filter(status=AttemptStatus.OPEN, session_id__isnull=False)
-    recent = waiting.filter(created_at__gt=now() - SESSION_WINDOW).values_list("session_id", flat=True)
-    known = {session_id for session_id in recent if session_id}
-    tried = _each(_ended_at_stripe(known), settlement.settle)
-    older = waiting.filter(created_at__lte=now() - SESSION_WINDOW).order_by("created_at")
-    tried += _each(older.values_list("session_id", flat=True)[:BATCH], settlement.settle_session)
-    stuck_closing = Attempt.objects.filter(status=AttemptStatus.CLOSING, closing_since__lt=late).order_by("closing_since")
-    tried += _each(stuck_closing.values_list("pk", flat=True)[:BATCH], checkout.close_attempt)
-    sent = Refund.objects.filter(status=RefundStatus.SENT, stripe_id__isnull=False)
-    return tried + _each(sent.values_list("stripe_id", flat=True)[:BATCH], refunds_at_stripe.settle_refund)
+def reconcile_recent() -> int:
+    """Compare the last two days with Stripe; the number of things that were mended."""
+    return _mended(reconciliation.reconcile_by_schedule(since=timedelta(hours=48)))
 
 
-def _ended_at_stripe(known: set[str]) -> list[stripe.CheckoutSession]:
-    if not known:
-        return []
-    listed = stripe.iter_checkout_sessions(created_after=now() - SESSION_WINDOW - timedelta(minutes=10))
-    return [session for session in listed if session.id in known and session.status != "open"]
+def reconcile_month() -> int:
+    """The same for the last thirty days, once a night, and forget old reports."""
+    reconciliation.trim()
+    return _mended(reconciliation.reconcile_by_schedule(since=timedelta(days=30)))
+
+
+def reconcile_for(span: str, user_id: int) -> int:
+    """The same as far back as a person asked for."""
+    by = By.staff(User.objects.get(pk=user_id))
+    return _mended(reconciliation.reconcile(since=reconciliation.span_of(span), by=by))
+
+
+def _mended(report: Reconciliation | None) -> int:
+    return int(report.counts["changed"]) if report else 0
 
 
 def show_what_is_stuck() -> int:

@@ -18,6 +18,7 @@ PAGES: dict[str, dict[str, tuple[str, ...]]] = {
         "refund": ("view", "change"),
         "attempt": ("view",),
         "stripeevent": ("view",),
+        "reconciliation": ("view", "add"),
         "order": ("change",),
     },
     Role.SUPPORT: {"order": ("add", "change")},

@@ -3,12 +3,13 @@
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
 
 from backoffice.tests.conftest import do_url, fingerprint, page_url, work_url
 from core.accounts.models import Locale
 from core.notices.models import Notice
 from core.outbox.models import Effect
-from workflow.models import ExchangeRate, FeePolicy, LedgerEntry, Refund, StaffTask, StripeEvent
+from workflow.models import ExchangeRate, FeePolicy, LedgerEntry, Reconciliation, Refund, StaffTask, StripeEvent
 from workflow.process import TRANSITIONS, Role, State, roles_of
 from workflow.tests.factories import customer, order_at, staff
 
@@ -22,6 +23,7 @@ LISTS = (
     "/admin/workflow/stafftask/",
     "/admin/workflow/refund/",
     "/admin/workflow/ledgerentry/",
+    "/admin/workflow/reconciliation/",
     "/admin/workflow/stripeevent/",
     "/admin/workflow/exchangerate/",
     "/admin/workflow/feepolicy/",
@@ -48,6 +50,7 @@ def urls(order) -> list[str]:
         "workflow/refund": refund,
         "workflow/stripeevent": event,
         "workflow/ledgerentry": LedgerEntry.objects.first(),
+        "workflow/reconciliation": Reconciliation.objects.create(since=now(), ended_at=now()),
         "workflow/exchangerate": ExchangeRate.objects.first(),
         "workflow/feepolicy": FeePolicy.objects.first(),
         "outbox/effect": Effect.objects.first(),
@@ -109,10 +112,10 @@ def test_moderators_see_no_orders(sign_in, order):
 @pytest.mark.parametrize(
     ("role", "hidden"),
     [
-        (Role.BUYER, {"refund", "ledgerentry", "stripeevent", "feepolicy", "notice", "user"}),
-        (Role.WAREHOUSE, {"refund", "ledgerentry", "stripeevent", "feepolicy", "notice", "user"}),
+        (Role.BUYER, {"refund", "ledgerentry", "reconciliation", "stripeevent", "feepolicy", "notice", "user"}),
+        (Role.WAREHOUSE, {"refund", "ledgerentry", "reconciliation", "stripeevent", "feepolicy", "notice", "user"}),
         (Role.FINANCE, {"feepolicy", "notice", "user"}),
-        (Role.SUPPORT, {"refund", "ledgerentry", "stripeevent", "feepolicy", "user"}),
+        (Role.SUPPORT, {"refund", "ledgerentry", "reconciliation", "stripeevent", "feepolicy", "user"}),
     ],
 )
 def test_each_role_sees_its_lists(sign_in, role, hidden):
@@ -123,7 +126,16 @@ def test_each_role_sees_its_lists(sign_in, role, hidden):
 
 
 @pytest.mark.parametrize(
-    "model", ["workflow/ledgerentry", "workflow/stripeevent", "workflow/exchangerate", "workflow/refund", "notices/notice", "outbox/effect"]
+    "model",
+    [
+        "workflow/ledgerentry",
+        "workflow/reconciliation",
+        "workflow/stripeevent",
+        "workflow/exchangerate",
+        "workflow/refund",
+        "notices/notice",
+        "outbox/effect",
+    ],
 )
 def test_what_is_on_record_cannot_be_added_changed_or_deleted(owner, urls, model):
     row = next(url for url in urls if url.startswith(f"/admin/{model}/") and url.endswith("/change/"))

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 from django.utils.module_loading import import_string
-from django_q.models import Schedule
+from django_q.models import OrmQ, Schedule
+from django_q.scheduler import scheduler
 
 from core.schedules import JOBS, Job, sync
 
@@ -44,4 +45,11 @@ def test_a_changed_rhythm_counts_from_now_an_unchanged_one_keeps_its_next_run() 
     assert done == {"added": 0, "changed": 1, "removed": 0}
     beat, other = Schedule.objects.order_by("name")
     assert (beat.minutes, beat.next_run < later) == (7, True)
-    assert (other.minutes, other.cluster, other.next_run) == (9, "slow", later)
+    assert (other.minutes, other.next_run) == (9, later)
+
+
+def test_a_job_of_the_slow_cluster_is_scheduled_by_the_ordinary_one_and_queued_for_the_slow_one(monkeypatch) -> None:
+    monkeypatch.setattr("django_q.scheduler.close_old_django_connections", lambda: None)  # the test's own is among them
+    sync((Job("long", "core.events.trim", minutes=5, cluster="slow"),))
+    scheduler()
+    assert [(row.key, row.task["func"], row.task["kwargs"]) for row in OrmQ.objects.all()] == [("slow", "core.events.trim", {})]

@@ -490,9 +490,9 @@ class Reconciliation(models.Model):
     started_at = models.DateTimeField(_("started"), default=now)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     asked_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    #: {"sessions", "refunds", "disputes", "changed"}
+    #: {"sessions", "refunds", "disputes": how many were looked at; "changed", "failed": how many findings were mended, and were not}
     counts = models.JSONField(default=dict)
-    #: [{"what", "about", "order", "outcome"}]: each thing that was repaired or could not be
+    #: [{"what", "about", "order", "outcome", "repaired"}]: what could not be mended first; not all of very many
     findings = models.JSONField(default=list)
     #: why it ended early; empty when it went through
     error = models.CharField(_("error"), max_length=300, blank=True)

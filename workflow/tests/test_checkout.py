@@ -388,22 +388,22 @@ def test_a_dispute_puts_the_order_on_hold_and_never_moves_it(order, sandbox, job
 
 
 def test_what_lost_webhooks_left_behind_is_found_and_a_second_look_changes_nothing(order, sandbox, jobs):
-    from workflow.jobs import reconcile_attempts
+    from workflow.jobs import reconcile_recent
 
     sandbox.pay(attempt_of(order).session_id, deliver=0)
 
-    assert reconcile_attempts() == 1
+    assert reconcile_recent() == 1
     assert factories.reload(order).state == State.ITEMS_PAID
-    assert reconcile_attempts() == 0
+    assert reconcile_recent() == 0
 
 
 def test_a_closing_that_got_stuck_is_taken_up_again(order, sandbox, jobs):
-    from workflow.jobs import reconcile_attempts
+    from workflow.jobs import reconcile_recent
 
     ask(order.pk, Order.revise_item_prices, by=factories.by(Role.BUYER))
     jobs.clear()
     Attempt.objects.update(closing_since=now() - timedelta(minutes=3))
 
-    reconcile_attempts()
+    reconcile_recent()
 
     assert factories.reload(order).state == State.QUOTE_APPROVED

@@ -12,7 +12,7 @@ from integrations import stripe
 from integrations.base import Unavailable
 from workflow import checkout, invariants, refunds_at_stripe, settlement, unapplied
 from workflow import jobs as workflow_jobs
-from workflow.jobs import expire_quotes, reconcile_attempts, settle_inbox
+from workflow.jobs import expire_quotes, reconcile_recent, settle_inbox
 from workflow.models import Attempt, LedgerEntry, Order, Refund, StaffTask, StripeEvent
 from workflow.process import Role, State
 from workflow.tests import factories
@@ -120,7 +120,7 @@ def test_a_worker_that_dies_while_it_books_an_expired_session_strands_no_attempt
         settlement.settle_session(attempt_of(order).session_id)
     Attempt.objects.update(created_at=now() - timedelta(minutes=16))
 
-    reconcile_attempts()
+    reconcile_recent()
 
     assert attempt_of(order).status == "closed"
 
@@ -134,7 +134,7 @@ def test_a_worker_that_dies_while_it_books_a_failed_payment_strands_no_attempt(o
         settlement.settle_session(session)
     Attempt.objects.update(created_at=now() - timedelta(minutes=16))
 
-    reconcile_attempts()
+    reconcile_recent()
 
     assert attempt_of(order).status == "closed"
 
