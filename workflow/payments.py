@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.db.models import Max
 from django.utils.timezone import now
 from django_q.tasks import async_task
 
@@ -126,7 +127,8 @@ def open_attempt(order: Order, *, kind: str) -> Attempt | None:
 
 def new_attempt(invoice: Invoice) -> Attempt:
     """The next attempt of an open invoice, with everything that the call to Stripe will say, so that a repeated call says the same."""
-    generation = invoice.attempts.count() + 1
+    # Not their count: books restored from a backup may have lost one in between.
+    generation = (invoice.attempts.aggregate(last=Max("generation"))["last"] or 0) + 1
     order = invoice.order
     return Attempt.objects.create(
         invoice=invoice,
