@@ -59,6 +59,30 @@ SERVICE_FEE_TIERS = Tiers("service_fee_tiers", "from_krw", "bp", MAX_FROM_KRW, M
 DELIVERY_TIERS = Tiers("delivery_tiers", "from_g", "krw_per_kg", MAX_FROM_G, MAX_KRW)
 
 
+# --- As data, for pages that reckon along while one types ------------------------------------------------------------------
+
+
+def service_fee_rule(policy: FeePolicy) -> dict[str, Any]:
+    """What `service_fee` goes by: `{"bp", "flat", "min", "tiers": [[from won, bp]]}`."""
+    tiers = [[tier["from_krw"], tier["bp"]] for tier in policy.service_fee_tiers]
+    return {"bp": policy.service_fee_bp, "flat": policy.service_fee_flat_krw, "min": policy.service_fee_min_krw, "tiers": tiers}
+
+
+def card_fee_rule(policy: FeePolicy) -> dict[str, Any]:
+    return {"bp": policy.card_fee_bp, "flat": policy.card_fee_flat_krw, "min": policy.card_fee_min_krw, "tiers": []}
+
+
+def freight_rule(policy: FeePolicy) -> dict[str, Any]:
+    """What `freight_krw` goes by: `{"divisor", "per_kg", "flat", "min", "tiers": [[from g, won per kg]]}`."""
+    return {
+        "divisor": policy.volume_divisor,
+        "per_kg": policy.delivery_krw_per_kg,
+        "flat": policy.delivery_flat_krw,
+        "min": policy.delivery_min_krw,
+        "tiers": [[tier["from_g"], tier["krw_per_kg"]] for tier in policy.delivery_tiers],
+    }
+
+
 # --- Fees on a sum --------------------------------------------------------------------------------------------------------
 
 

@@ -28,6 +28,18 @@ from core.accounts.models import User
 from workflow import transitions
 transitions.hold({order}, reason="a colleague was here", by=transitions.By.staff(User.objects.get(pk={colleague})))
 """
+#: 3 % from 100,000 won on, 500 won flat, at least 3,000 won
+OTHER_FEES = """
+from core.accounts.models import User
+from workflow import fees
+from workflow.tests import factories
+from workflow.transitions import By
+fees.add_policy(
+    by=By.staff(User.objects.get(email="{email}")), valid_from=None, service_fee_flat_krw=500, service_fee_min_krw=3000,
+    service_fee_tiers=[{{"from_krw": 100000, "bp": 300}}],
+)
+print(factories.order_at("quote_approved").pk)
+"""
 BILLED = "from workflow.models import Invoice; print(Invoice.objects.get(order_id={order}).amount_usd_cents)"
 
 
@@ -130,6 +142,31 @@ def test_the_total_while_typing_is_what_the_customer_is_billed(shop: Shop, page:
     # then the bill is what was shown: 12,345 and 2 x 6,789 won at 1,391.25, each rounded, and 4 % of the sum
     assert shown == "$19.38"
     assert shop.run(BILLED.format(order=order)) == "1938"
+
+
+@pytest.mark.parametrize(
+    ("prices", "shown_fee", "shown_total"),
+    [
+        (["10,001", "20,003"], "≥ ₩3,000", "$38.11"),
+        (["50,001", "60,003"], "3% + ₩500", "$126.23"),
+        (["40,001", "20,003"], "4% + ₩500", "$60.17"),
+    ],
+)
+def test_so_it_is_with_flat_parts_a_minimum_and_tiers(shop: Shop, page: Any, prices: list[str], shown_fee: str, shown_total: str) -> None:
+    order = shop.run(OTHER_FEES.format(email=shop.made["email"]))
+    page.goto(f"/admin/workflow/order/{order}/change/")
+    for field, typed in zip(page.locator("[name^=price_krw]").all(), prices, strict=True):
+        field.fill(typed)
+    shown = page.locator("[data-total-usd]").inner_text(), page.locator("[data-fee-words]").inner_text()
+    page.click("text=Save prices")
+    page.wait_for_selector("text=Prices: saved.")
+    page.click("a[data-move=confirm_item_prices]")
+    page.locator("dialog button.bo-button--primary").click()
+    page.wait_for_selector("text=“Confirm item prices” is done.")
+
+    billed = int(shop.run(BILLED.format(order=order)))
+    assert shown == (f"${billed // 100}.{billed % 100:02d}", shown_fee)
+    assert shown[0] == shown_total
 
 
 def test_what_goes_back_is_worked_out_while_one_ticks(shop: Shop, page: Any) -> None:

@@ -142,7 +142,7 @@ class Walk:
     def confirm_fee(self, order: Order) -> None:
         warehouse = staff(Role.WAREHOUSE)
         work.pack_parcel(order.pk, weight_g=2450, volume_cm3=40 * 30 * 18, by=warehouse)
-        fee = pricing.proposed_delivery_fee_krw(order.parcels.all(), policy=pricing.policy_at(now()))
+        fee = pricing.proposed_delivery_fee_krw(order.parcels.all(), policy=pricing.paid_quote(order).policy)
         work.set_delivery_fee(order.pk, fee_krw=fee, by=warehouse)
         perform(order.pk, Order.confirm_delivery_fee, by=warehouse)
 

@@ -15,6 +15,20 @@
   };
   const toCents = (won, rate) => (rate ? halfUp(won * 1000000n, rate) : null);
   const share = (sum, points) => halfUp(sum * BigInt(points), 10000n);
+  const larger = (one, other) => (one > other ? one : other);
+  // A fee's rule as workflow/fees.py gives it; tiers are [[from, instead]], rising.
+  const ruleOf = (text) => (text ? JSON.parse(text) : null);
+  const reached = (tiers, amount, otherwise) => tiers.reduce((found, [from, instead]) => (BigInt(from) <= amount ? instead : found), otherwise);
+  const feeOn = (rule, won, cents, rate) => {
+    if (!rule || won === 0n) return { fee: 0n, feeCents: cents === null ? null : 0n, words: "" };
+    const points = reached(rule.tiers, won, rule.bp);
+    const [flat, least] = [BigInt(rule.flat), BigInt(rule.min)];
+    const fee = share(won, points) + flat;
+    if (fee < least) return { fee: least, feeCents: toCents(least, rate), words: `≥ ${krw(least)}` };
+    const percent = points || !rule.flat ? [`${points / 100}%`] : [];
+    const words = [...percent, ...(rule.flat ? [krw(flat)] : [])].join(" + ");
+    return { fee, feeCents: cents === null ? null : share(cents, points) + toCents(flat, rate), words };
+  };
   const group = (number) => number.toString().replace(/\B(?=(\d{3})+$)/g, ",");
   const krw = (won) => (won === null ? "–" : `₩${group(won)}`);
   const usd = (cents) => (cents === null ? "" : `$${group(cents / 100n)}.${(cents % 100n).toString().padStart(2, "0")}`);
@@ -38,8 +52,8 @@
       goods += line ?? 0n;
       if (cents !== null) cents += lineCents ?? 0n;
     }
-    const fee = share(goods, root.dataset.feeBp || 0);
-    const feeCents = cents === null ? null : share(cents, root.dataset.feeBp || 0);
+    const { fee, feeCents, words } = feeOn(ruleOf(root.dataset.fee), goods, cents, rate);
+    if (words) put(root, "fee-words", words);
     put(root, "goods-krw", krw(goods));
     put(root, "goods-usd", usd(cents));
     put(root, "fee-krw", krw(fee));
@@ -54,12 +68,14 @@
     if (changed?.matches?.("[data-side]") && sides.every((side) => side)) volume.value = sides.reduce((a, b) => a * b);
     const grams = whole(root.querySelector("[data-weight]").value);
     const cm3 = whole(volume.value);
-    const { divisor, krwPerKg } = root.dataset;
-    if (grams === null || cm3 === null || !divisor) return put(root, "freight", "");
+    const rule = ruleOf(root.dataset.freightRule);
+    if (grams === null || cm3 === null || !rule) return put(root, "freight", "");
     // chargeable grams times the divisor, so that no fraction is lost before the one rounding
-    const chargeable = grams * BigInt(divisor) > cm3 ? grams * BigInt(divisor) : cm3;
-    const fee = halfUp(chargeable * BigInt(krwPerKg), BigInt(divisor) * 1000n);
-    put(root, "freight", `${(Number(chargeable) / Number(divisor) / 1000).toFixed(2)} kg → ${krw(fee)}`);
+    const divisor = BigInt(rule.divisor);
+    const chargeable = grams * divisor > cm3 ? grams * divisor : cm3;
+    const perKg = BigInt(reached(rule.tiers, chargeable / divisor, rule.per_kg));
+    const fee = larger(halfUp(chargeable * perKg, divisor * 1000n) + BigInt(rule.flat), BigInt(rule.min));
+    put(root, "freight", `${(Number(chargeable) / rule.divisor / 1000).toFixed(2)} kg → ${krw(fee)}`);
   };
 
   // --- Refunds: dollars of chosen lines, and whether a second person is needed ------------------------------------------
