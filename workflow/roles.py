@@ -16,8 +16,9 @@ PAGES: dict[str, dict[str, tuple[str, ...]]] = {
     Role.FINANCE: {
         "ledgerentry": ("view",),
         "refund": ("view", "change"),
+        "dispute": ("view",),
         "attempt": ("view",),
-        "stripeevent": ("view",),
+        "stripeevent": ("view", "change"),
         "order": ("change",),
     },
     Role.SUPPORT: {"order": ("add", "change")},

@@ -8,7 +8,7 @@ from backoffice.tests.conftest import do_url, fingerprint, page_url, work_url
 from core.accounts.models import Locale
 from core.notices.models import Notice
 from core.outbox.models import Effect
-from workflow.models import ExchangeRate, FeePolicy, LedgerEntry, Refund, StaffTask, StripeEvent
+from workflow.models import Attempt, Dispute, ExchangeRate, FeePolicy, Invoice, LedgerEntry, Refund, StaffTask, StripeEvent
 from workflow.process import TRANSITIONS, Role, State, roles_of
 from workflow.tests.factories import customer, order_at, staff
 
@@ -21,6 +21,9 @@ LISTS = (
     "/admin/workflow/order/",
     "/admin/workflow/stafftask/",
     "/admin/workflow/refund/",
+    "/admin/workflow/dispute/",
+    "/admin/workflow/invoice/",
+    "/admin/workflow/attempt/",
     "/admin/workflow/ledgerentry/",
     "/admin/workflow/stripeevent/",
     "/admin/workflow/exchangerate/",
@@ -40,12 +43,16 @@ def order(db):
 def urls(order) -> list[str]:
     """Every address of the back office that has a page."""
     task = StaffTask.objects.create(key="t", kind="silent", order=order, text="look")
-    refund = Refund.objects.create(order=order, amount_usd_cents=100, reason="r", key="k", status="proposed")
+    refund = Refund.objects.create(order=order, amount_usd_cents=100, reason="late", key="k", status="proposed")
+    dispute = Dispute.objects.create(stripe_id="dp_1", order=order, amount_cents=100, reason="general", status="needs_response")
     event = StripeEvent.objects.create(event_id="evt_1", type="x", payload={"id": "evt_1"})
     notice = Notice.objects.create(key="n", kind="k", channel="email", recipient="a@example.com", locale=Locale.KOREAN, text="words")
     rows = {
         "workflow/stafftask": task,
         "workflow/refund": refund,
+        "workflow/dispute": dispute,
+        "workflow/invoice": Invoice.objects.first(),
+        "workflow/attempt": Attempt.objects.first(),
         "workflow/stripeevent": event,
         "workflow/ledgerentry": LedgerEntry.objects.first(),
         "workflow/exchangerate": ExchangeRate.objects.first(),
@@ -57,6 +64,12 @@ def urls(order) -> list[str]:
     return [
         "/admin/",
         *LISTS,
+        "/admin/unapplied/",
+        "/admin/workflow/refund/report/",
+        f"/admin/workflow/refund/{refund.pk}/decline/",
+        f"/admin/workflow/refund/{refund.pk}/hand/",
+        f"/admin/workflow/ledgerentry/?order={order.number}",
+        "/admin/workflow/ledgerentry/csv/",
         "/admin/workflow/feepolicy/add/",
         "/admin/accounts/user/add/",
         *(f"/admin/{model}/{row.pk}/change/" for model, row in rows.items()),
@@ -106,10 +119,10 @@ def test_moderators_see_no_orders(sign_in, order):
 @pytest.mark.parametrize(
     ("role", "hidden"),
     [
-        (Role.BUYER, {"refund", "ledgerentry", "stripeevent", "feepolicy", "notice", "user"}),
-        (Role.WAREHOUSE, {"refund", "ledgerentry", "stripeevent", "feepolicy", "notice", "user"}),
+        (Role.BUYER, {"refund", "dispute", "attempt", "ledgerentry", "stripeevent", "feepolicy", "notice", "user"}),
+        (Role.WAREHOUSE, {"refund", "dispute", "attempt", "ledgerentry", "stripeevent", "feepolicy", "notice", "user"}),
         (Role.FINANCE, {"feepolicy", "notice", "user"}),
-        (Role.SUPPORT, {"refund", "ledgerentry", "stripeevent", "feepolicy", "user"}),
+        (Role.SUPPORT, {"refund", "dispute", "attempt", "ledgerentry", "stripeevent", "feepolicy", "user"}),
     ],
 )
 def test_each_role_sees_its_lists(sign_in, role, hidden):
@@ -120,7 +133,18 @@ def test_each_role_sees_its_lists(sign_in, role, hidden):
 
 
 @pytest.mark.parametrize(
-    "model", ["workflow/ledgerentry", "workflow/stripeevent", "workflow/exchangerate", "workflow/refund", "notices/notice", "outbox/effect"]
+    "model",
+    [
+        "workflow/ledgerentry",
+        "workflow/stripeevent",
+        "workflow/exchangerate",
+        "workflow/refund",
+        "workflow/dispute",
+        "workflow/invoice",
+        "workflow/attempt",
+        "notices/notice",
+        "outbox/effect",
+    ],
 )
 def test_what_is_on_record_cannot_be_added_changed_or_deleted(owner, urls, model):
     row = next(url for url in urls if url.startswith(f"/admin/{model}/") and url.endswith("/change/"))
