@@ -43,6 +43,12 @@ class Evidence:
         return next((event for event in self.events if event.name == name), None)
 
     @property
+    def delivery_proof(self) -> str:
+        """What staff wrote down where delivery was recorded by hand, without the courier's scan."""
+        recorded = self.event("record_delivery")
+        return str(recorded.facts.get("proof") or "") if recorded else ""
+
+    @property
     def questions(self) -> list[tuple[OrderEvent, str]]:
         """Each question and answer with its words, as the notice of it said them to the customer."""
         words = {notice.key: notice.text for notice in self.notices if notice.kind in QUESTIONS}

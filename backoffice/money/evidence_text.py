@@ -28,7 +28,7 @@ def _sections(found: Evidence) -> Iterator[tuple[str, Iterable[str]]]:
     yield "Invoices and payments", _paid(found)
     yield "Questions to the customer", _questions(found)
     yield "Notices sent to the customer", _notices(found)
-    yield "Delivery", (line for parcel in found.parcels for line in _parcel(parcel))
+    yield "Delivery", _delivery(found)
     yield "Refunds", _refunds(found)
 
 
@@ -91,6 +91,13 @@ def _notices(found: Evidence) -> Iterator[str]:
 def said_in(notice: Notice) -> str:
     """An SMS has no subject; its first line says it."""
     return notice.subject or next(iter(notice.text.strip().splitlines()), "")[:200]
+
+
+def _delivery(found: Evidence) -> Iterator[str]:
+    for parcel in found.parcels:
+        yield from _parcel(parcel)
+    if found.delivery_proof:
+        yield f"Delivery recorded by hand, proof: {found.delivery_proof}"
 
 
 def _parcel(parcel: Parcel) -> Iterator[str]:

@@ -9,7 +9,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -27,9 +27,7 @@ from workflow.lookup import normalise_number
 from workflow.models import LedgerEntry, LedgerKind, Order
 
 SOURCES = (("stripe", "Stripe"), ("manual", _("by hand")))
-#: kinds that come in the currency a payer chose; all others are dollars
-ANY_CURRENCY = (LedgerKind.UNAPPLIED, LedgerKind.REFUND, LedgerKind.REFUND_REVERSAL, LedgerKind.DISPUTE, LedgerKind.DISPUTE_REVERSAL)
-#: rows of one payment or reference; more are not one person's question
+#: rows of one payment or reference, payments in other currencies; more are not one person's question
 MOST = 200
 
 
@@ -50,7 +48,10 @@ class CurrencyFilter(ChoiceFilter):
     def pick(self, queryset: QuerySet[LedgerEntry], value: str) -> QuerySet[LedgerEntry]:
         if value == "usd":
             return queryset.filter(currency="usd")
-        return queryset.filter(kind__in=ANY_CURRENCY).exclude(currency="usd")
+        # Our invoices are in dollars: other money came as a payment nobody expected, and what went back of it has its payment's id.
+        foreign = LedgerEntry.objects.filter(kind=LedgerKind.UNAPPLIED).exclude(currency="usd").order_by("-pk")
+        intents = list(foreign.values_list("payment_intent_id", flat=True)[:MOST])
+        return queryset.filter(payment_intent_id__in=intents).exclude(currency="usd")
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class LedgerList(MoneyList):
         super().get_results(request)
         self.span = Span.of(request.GET)
         self.summed = self.span.summed()
-        self.sums = sums(self.summed.narrow(self.queryset))
+        self.sums = sums(self.queryset if self.summed == self.span else self.summed.narrow(self.queryset))
         self.kept = [(name, value) for name, value in request.GET.items() if name in ("kind", "source", "currency", "q")]
         self.csv_query = urlencode_without_page(request.GET)
 
@@ -210,7 +211,3 @@ def named(term: str) -> Q:
     found = set(LedgerEntry.objects.filter(payment_intent_id=term).values_list("pk", flat=True)[:MOST])
     by_reference = LedgerEntry.objects.filter(source__in=[name for name, _label in SOURCES], kind__in=LedgerKind.values, reference=term)
     return Q(pk__in=found | set(by_reference.values_list("pk", flat=True)[:MOST]))
-
-
-def url_of_order(order: Order) -> str:
-    return f"{reverse('admin:workflow_ledgerentry_changelist')}?order={order.number}"

@@ -90,6 +90,16 @@ def test_the_text_is_english_whoever_copies_it(owner, order):
     assert text == owner.get(f"{LIST}{row.pk}/change/").context["text"]
 
 
+def test_a_delivery_that_staff_recorded_says_its_proof(owner):
+    shipped = order_at(State.SHIPPED)
+    transitions.perform(
+        shipped.pk, Order.record_delivery, by=by(Role.WAREHOUSE), delivered_at=now().isoformat(), proof="FedEx on the phone"
+    )
+    url = f"{LIST}{dispute(shipped).pk}/change/"
+    assert "Delivery recorded by hand, proof: FedEx on the phone" in owner.get(url).context["text"]
+    assert "<bdi>FedEx on the phone</bdi>" in owner.get(url).content.decode()
+
+
 def test_the_page_leads_to_stripe_in_the_mode_of_our_key(owner, order, settings):
     url = f"{LIST}{dispute(order).pk}/change/"
     assert 'href="https://dashboard.stripe.com/test/disputes/dp_1"' in owner.get(url).content.decode()

@@ -41,7 +41,7 @@ def file_of(client, **query) -> list[list[str]]:
 
 def test_filters_days_and_search(owner):
     entry("pi_1"), entry("re_1", -40, kind="refund", payment_intent_id="pi_1"), entry("by-hand", source="manual")
-    entry("pi_krw", currency="krw")
+    entry("pi_krw", currency="krw", payment_intent_id="pi_krw")
     entry("pi_old", booked_at=datetime.fromisoformat("2026-01-31T23:59:00+09:00"))
     assert found(owner, kind="refund") == ["re_1"]
     assert found(owner, source="manual") == ["by-hand"]
