@@ -5,7 +5,13 @@ from django.contrib.admin import sites
 
 from backoffice.fee_pages import FeePolicyPage
 from backoffice.job_pages import EffectPage, NoticePage, TaskPage
-from backoffice.money_pages import ExchangeRatePage, LedgerPage, RefundPage, StripeEventPage
+from backoffice.money.attempts import AttemptPage
+from backoffice.money.disputes import DisputePage
+from backoffice.money.events import StripeEventPage
+from backoffice.money.invoices import InvoicePage
+from backoffice.money.ledger import LedgerPage
+from backoffice.money.rates import ExchangeRatePage
+from backoffice.money.refunds import RefundPage
 from backoffice.orders.admin import OrderAdmin
 from backoffice.people_pages import PeoplePage
 from backoffice.reconciliation_pages import ReconciliationPage
@@ -13,7 +19,19 @@ from backoffice.site import BackOffice
 from core.accounts.models import User
 from core.notices.models import Notice
 from core.outbox.models import Effect
-from workflow.models import ExchangeRate, FeePolicy, LedgerEntry, Order, Reconciliation, Refund, StaffTask, StripeEvent
+from workflow.models import (
+    Attempt,
+    Dispute,
+    ExchangeRate,
+    FeePolicy,
+    Invoice,
+    LedgerEntry,
+    Order,
+    Reconciliation,
+    Refund,
+    StaffTask,
+    StripeEvent,
+)
 
 # As Unfold itself puts its site in place of Django's. What other packages registered stays on theirs, so no page appears unasked.
 admin.site = sites.site = BackOffice()
@@ -22,6 +40,9 @@ for model, page in {
     Order: OrderAdmin,
     StaffTask: TaskPage,
     Refund: RefundPage,
+    Dispute: DisputePage,
+    Invoice: InvoicePage,
+    Attempt: AttemptPage,
     LedgerEntry: LedgerPage,
     Reconciliation: ReconciliationPage,
     StripeEvent: StripeEventPage,

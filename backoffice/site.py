@@ -16,8 +16,9 @@ from unfold.sites import UnfoldAdminSite
 
 from backoffice import home
 from backoffice.access import EFFECTS_SEEN_BY, NOTICES_SEEN_BY, PEOPLE_SEEN_BY, holds
+from backoffice.money import unapplied
 from core.outbox.models import Effect
-from workflow.models import StaffTask
+from workflow.models import Dispute, Refund, RefundStatus, StaffTask
 from workflow.transitions import roles_held
 
 #: pages about oneself, open to staff who have no role (yet)
@@ -42,6 +43,9 @@ class BackOffice(UnfoldAdminSite):
                 return self.refused(request)
 
         return super().admin_view(guarded, cacheable)
+
+    def get_urls(self) -> list[Any]:
+        return [*unapplied.urls(self), *super().get_urls()]
 
     def refused(self, request: HttpRequest) -> HttpResponse:
         context = {**self.each_context(request), "title": _("Not for your role")}
@@ -99,20 +103,24 @@ def totals_script(_request: HttpRequest) -> str:
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The sidebar: only what this person may open."""
     may = request.user.has_perm
-    tasks, stuck = badges()
+    waiting = badges()
     groups = [
         (
             None,
             [
                 (True, _("Today"), "dashboard", "admin:index", 0),
                 (may("workflow.view_order"), _("Orders"), "inventory_2", "admin:workflow_order_changelist", 0),
-                (may("workflow.view_stafftask"), _("Tasks"), "task_alt", "admin:workflow_stafftask_changelist", tasks),
+                (may("workflow.view_stafftask"), _("Tasks"), "task_alt", "admin:workflow_stafftask_changelist", waiting["tasks"]),
             ],
         ),
         (
             _("Money"),
             [
-                (may("workflow.view_refund"), _("Refunds"), "undo", "admin:workflow_refund_changelist", 0),
+                (may("workflow.view_refund"), _("Refunds"), "undo", "admin:workflow_refund_changelist", waiting["refunds"]),
+                (unapplied.may(request), _("Unapplied money"), "savings", "admin:unapplied", waiting["unapplied"]),
+                (may("workflow.view_dispute"), _("Disputes"), "gavel", "admin:workflow_dispute_changelist", waiting["disputes"]),
+                (may("workflow.view_invoice"), _("Invoices"), "receipt_long", "admin:workflow_invoice_changelist", 0),
+                (may("workflow.view_attempt"), _("Payments"), "credit_card", "admin:workflow_attempt_changelist", 0),
                 (may("workflow.view_ledgerentry"), _("Ledger"), "account_balance", "admin:workflow_ledgerentry_changelist", 0),
                 (may("workflow.view_reconciliation"), _("Comparisons"), "balance", "admin:workflow_reconciliation_changelist", 0),
                 (may("workflow.view_stripeevent"), _("Stripe events"), "webhook", "admin:workflow_stripeevent_changelist", 0),
@@ -123,7 +131,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         (
             _("Behind the scenes"),
             [
-                (holds(request, EFFECTS_SEEN_BY), _("Effects"), "bolt", "admin:outbox_effect_changelist", stuck),
+                (holds(request, EFFECTS_SEEN_BY), _("Effects"), "bolt", "admin:outbox_effect_changelist", waiting["stuck"]),
                 (holds(request, NOTICES_SEEN_BY), _("Notices"), "mail", "admin:notices_notice_changelist", 0),
                 (holds(request, PEOPLE_SEEN_BY), _("People"), "group", "admin:accounts_user_changelist", 0),
             ],
@@ -137,10 +145,18 @@ def _link(title: Any, icon: str, name: str, badge: int) -> dict[str, Any]:
     return {**link, "badge": badge, "badge_variant": "danger"} if badge else link
 
 
-def badges() -> tuple[int, int]:
-    """Open tasks and effects in quarantine; counted at most every few seconds, as every page shows them."""
+def badges() -> dict[str, int]:
+    """What waits for somebody; counted at most every few seconds, as every page shows them."""
     return cache.get_or_set("backoffice.badges", _count_badges, BADGES_LIVE_S)  # type: ignore[return-value]
 
 
-def _count_badges() -> tuple[int, int]:
-    return StaffTask.objects.filter(done_at=None).count(), Effect.objects.filter(done_at=None, quarantined_at__isnull=False).count()
+def _count_badges() -> dict[str, int]:
+    """Each over an index that holds the open ones together."""
+    tasks = StaffTask.objects.filter(done_at=None)
+    return {
+        "tasks": tasks.count(),
+        "stuck": Effect.objects.filter(done_at=None, quarantined_at__isnull=False).count(),
+        "refunds": Refund.objects.filter(status__in=(RefundStatus.PROPOSED, RefundStatus.FAILED)).count(),
+        "unapplied": tasks.filter(kind=unapplied.KIND).count(),
+        "disputes": Dispute.objects.filter(closed_at=None).count(),
+    }

@@ -16,9 +16,11 @@ PAGES: dict[str, dict[str, tuple[str, ...]]] = {
     Role.FINANCE: {
         "ledgerentry": ("view",),
         "refund": ("view", "change"),
+        "dispute": ("view",),
         "attempt": ("view",),
-        "stripeevent": ("view",),
+        "stripeevent": ("view", "change"),
         "reconciliation": ("view", "add"),
+        "feepolicy": ("view",),
         "order": ("change",),
     },
     Role.SUPPORT: {"order": ("add", "change")},

@@ -8,7 +8,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from core.errors import NotFound
-from workflow.models import Order, StaffTask
+from workflow.models import LedgerEntry, LedgerKind, Order, StaffTask
 
 if TYPE_CHECKING:
     from workflow.transitions import By
@@ -36,6 +36,17 @@ def finish(task_id: int, *, by: "By") -> StaffTask:
         raise TransitionRefused(_("You may not do this."), code="not_allowed")
     if task.done_at:
         raise TransitionRefused(_("This task is done already."))
+    if task.kind == "unapplied_money" and _still_holds_money(task):
+        raise TransitionRefused(_("This money still waits: let it pay an invoice, or give it back."), code="money_waits")
     task.done_at, task.done_by = now(), by.user
     task.save(update_fields=["done_at", "done_by"])
     return task
+
+
+def _still_holds_money(task: StaffTask) -> bool:
+    """Dollars that nobody decided on; what came in another currency is decided on in Stripe's dashboard."""
+    from workflow import ledger
+
+    reference = task.key.partition(":")[2]
+    paid = LedgerEntry.objects.filter(kind=LedgerKind.UNAPPLIED, reference=reference, currency="usd").first()
+    return paid is not None and ledger.left_cents(paid) > 0

@@ -9,7 +9,7 @@ from backoffice.tests.conftest import do_url, fingerprint, page_url, work_url
 from core.accounts.models import Locale
 from core.notices.models import Notice
 from core.outbox.models import Effect
-from workflow.models import ExchangeRate, FeePolicy, LedgerEntry, Reconciliation, Refund, StaffTask, StripeEvent
+from workflow.models import Attempt, Dispute, ExchangeRate, FeePolicy, Invoice, LedgerEntry, Reconciliation, Refund, StaffTask, StripeEvent
 from workflow.process import TRANSITIONS, Role, State, roles_of
 from workflow.tests.factories import customer, order_at, staff
 
@@ -22,6 +22,9 @@ LISTS = (
     "/admin/workflow/order/",
     "/admin/workflow/stafftask/",
     "/admin/workflow/refund/",
+    "/admin/workflow/dispute/",
+    "/admin/workflow/invoice/",
+    "/admin/workflow/attempt/",
     "/admin/workflow/ledgerentry/",
     "/admin/workflow/reconciliation/",
     "/admin/workflow/stripeevent/",
@@ -42,12 +45,16 @@ def order(db):
 def urls(order) -> list[str]:
     """Every address of the back office that has a page."""
     task = StaffTask.objects.create(key="t", kind="silent", order=order, text="look")
-    refund = Refund.objects.create(order=order, amount_usd_cents=100, reason="r", key="k", status="proposed")
+    refund = Refund.objects.create(order=order, amount_usd_cents=100, reason="late", key="k", status="proposed")
+    dispute = Dispute.objects.create(stripe_id="dp_1", order=order, amount_cents=100, reason="general", status="needs_response")
     event = StripeEvent.objects.create(event_id="evt_1", type="x", payload={"id": "evt_1"})
     notice = Notice.objects.create(key="n", kind="k", channel="email", recipient="a@example.com", locale=Locale.KOREAN, text="words")
     rows = {
         "workflow/stafftask": task,
         "workflow/refund": refund,
+        "workflow/dispute": dispute,
+        "workflow/invoice": Invoice.objects.first(),
+        "workflow/attempt": Attempt.objects.first(),
         "workflow/stripeevent": event,
         "workflow/ledgerentry": LedgerEntry.objects.first(),
         "workflow/reconciliation": Reconciliation.objects.create(since=now(), ended_at=now()),
@@ -60,6 +67,12 @@ def urls(order) -> list[str]:
     return [
         "/admin/",
         *LISTS,
+        "/admin/unapplied/",
+        "/admin/workflow/refund/report/",
+        f"/admin/workflow/refund/{refund.pk}/decline/",
+        f"/admin/workflow/refund/{refund.pk}/hand/",
+        f"/admin/workflow/ledgerentry/?order={order.number}",
+        "/admin/workflow/ledgerentry/csv/",
         "/admin/workflow/feepolicy/add/",
         "/admin/accounts/user/add/",
         *(f"/admin/{model}/{row.pk}/change/" for model, row in rows.items()),
@@ -112,10 +125,10 @@ def test_moderators_see_no_orders(sign_in, order):
 @pytest.mark.parametrize(
     ("role", "hidden"),
     [
-        (Role.BUYER, {"refund", "ledgerentry", "reconciliation", "stripeevent", "feepolicy", "notice", "user"}),
-        (Role.WAREHOUSE, {"refund", "ledgerentry", "reconciliation", "stripeevent", "feepolicy", "notice", "user"}),
-        (Role.FINANCE, {"feepolicy", "notice", "user"}),
-        (Role.SUPPORT, {"refund", "ledgerentry", "reconciliation", "stripeevent", "feepolicy", "user"}),
+        (Role.BUYER, {"refund", "dispute", "attempt", "ledgerentry", "reconciliation", "stripeevent", "feepolicy", "notice", "user"}),
+        (Role.WAREHOUSE, {"refund", "dispute", "attempt", "ledgerentry", "reconciliation", "stripeevent", "feepolicy", "notice", "user"}),
+        (Role.FINANCE, {"notice", "user"}),
+        (Role.SUPPORT, {"refund", "dispute", "attempt", "ledgerentry", "reconciliation", "stripeevent", "feepolicy", "user"}),
     ],
 )
 def test_each_role_sees_its_lists(sign_in, role, hidden):
@@ -133,6 +146,9 @@ def test_each_role_sees_its_lists(sign_in, role, hidden):
         "workflow/stripeevent",
         "workflow/exchangerate",
         "workflow/refund",
+        "workflow/dispute",
+        "workflow/invoice",
+        "workflow/attempt",
         "notices/notice",
         "outbox/effect",
     ],

@@ -3,10 +3,11 @@
 import re
 
 import pytest
+from django.utils.timezone import now
 
 from backoffice.tests.conftest import page_url
 from core.notices.models import Notice
-from workflow.models import Item, Order, StaffTask
+from workflow.models import Attempt, Dispute, Item, LedgerEntry, Order, Refund, StaffTask, StripeEvent, TrackingEvent
 from workflow.process import Role, State
 from workflow.tests.factories import by, order_at, reload
 from workflow.transitions import ask_customer, hold
@@ -57,6 +58,40 @@ def poisoned(db) -> Order:
     return reload(order)
 
 
+def poison_money(order: Order) -> list[str]:
+    """Rows of money with poison in everything that a customer, a bank or Stripe could have written; the pages that show them."""
+    words, invoice = "".join(POISON), order.invoices.first()
+    entry = LedgerEntry.objects.create(
+        order=order, invoice=invoice, kind="unapplied", amount_cents=900_000, source="stripe", reference=POISON[0], note=words,
+        payment_intent_id=POISON[1],
+    )  # fmt: skip
+    StaffTask.objects.create(key=f"unapplied:{POISON[0]}", kind="unapplied_money", order=order, text=words)
+    refund = Refund.objects.create(
+        order=order, invoice=invoice, payment=entry, payment_intent_id=POISON[1], amount_usd_cents=1, reason="late", note=words[:300],
+        status="failed", key=POISON[2], stripe_id=POISON[4], last_error=words[:300],
+    )  # fmt: skip
+    dispute = Dispute.objects.create(
+        stripe_id=POISON[0], order=order, payment=entry, payment_intent_id=POISON[1], amount_cents=1, currency="<b>", reason=POISON[1],
+        status=POISON[0][:30],
+    )  # fmt: skip
+    event = StripeEvent.objects.create(event_id=POISON[0], type=POISON[1], payload={"a": words}, settled_at=now(), outcome=words[:200])
+    attempt = invoice.attempts.first()
+    Attempt.objects.filter(pk=attempt.pk).update(last_error=words[:300], session_id=POISON[0], payment_intent_id=POISON[1])
+    parcel = order.parcels.first()
+    TrackingEvent.objects.create(parcel=parcel, at=now(), status="exception", text=words[:200], place=POISON[1])
+    Notice.objects.create(key=f"{order.subject}:1:ship", kind="ship", channel="sms", recipient=POISON[0], locale="ko", text=words)
+    rows = {"refund": refund, "dispute": dispute, "stripeevent": event, "attempt": attempt, "invoice": invoice, "ledgerentry": entry}
+    return [
+        "/admin/unapplied/",
+        f"/admin/workflow/refund/{refund.pk}/hand/",
+        f"/admin/workflow/ledgerentry/?order={order.number}",
+        "/admin/workflow/ledgerentry/?order=<script>alert(1)</script>",
+        "/admin/workflow/ledgerentry/?q=<script>alert(1)</script>&kind=<svg/onload=alert(1)>",
+        *(f"/admin/workflow/{name}/" for name in rows),
+        *(f"/admin/workflow/{name}/{row.pk}/change/" for name, row in rows.items()),
+    ]
+
+
 def test_poison_is_inert_on_every_page(owner, poisoned):
     notice = Notice.objects.get(key="n")
     for url in (
@@ -72,6 +107,7 @@ def test_poison_is_inert_on_every_page(owner, poisoned):
         "/admin/accounts/user/",
         f"/admin/accounts/user/{poisoned.customer_id}/change/",
         "/admin/",
+        *poison_money(poisoned),
     ):
         page = owner.get(url).content.decode()
         for token in ("<script>alert", "<img src=x", "<svg/onload", "<b>94043"):

@@ -148,6 +148,10 @@ class Invoice(models.Model):
             models.UniqueConstraint(fields=["order", "number"], name="invoice_number_once"),
             models.UniqueConstraint(fields=["order", "kind", "open_marker"], name="one_open_invoice_per_kind"),
         ]
+        indexes = [
+            models.Index(fields=["status", "-id"], name="invoice_by_status"),
+            models.Index(fields=["kind", "-id"], name="invoice_by_kind"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} #{self.number}"
@@ -289,6 +293,7 @@ class LedgerEntry(models.Model):
         constraints = [models.UniqueConstraint(fields=["source", "kind", "reference"], name="ledger_books_once")]
         indexes = [
             models.Index(fields=["kind", "-id"], name="ledger_by_kind"),
+            models.Index(fields=["booked_at"], name="ledger_by_day"),
             models.Index(fields=["order", "number"], name="ledger_by_order"),
         ]
 

@@ -6,7 +6,7 @@ import pytest
 from django.utils.timezone import now
 
 from core.errors import Conflict, NotFound
-from workflow import checkout, invariants, settlement, unapplied
+from workflow import checkout, invariants, settlement, tasks, unapplied
 from workflow.models import Attempt, Invoice, LedgerEntry, Order, Refund, StaffTask
 from workflow.process import Role, State
 from workflow.tests import factories
@@ -57,6 +57,17 @@ def test_paid_twice_is_shown_and_waits_for_a_person(order, sandbox):
     task = StaffTask.objects.get(kind="unapplied_money")
     assert (task.order_id, task.done_at) == (order.pk, None)
     assert not Refund.objects.exists()
+
+
+def test_its_task_is_not_ticked_off_while_the_money_waits(order, finance, sandbox):
+    payment = paid_twice(sandbox, order)
+    task = StaffTask.objects.get(kind="unapplied_money")
+
+    with pytest.raises(TransitionRefused):
+        tasks.finish(task.pk, by=finance)
+
+    assert StaffTask.objects.get(pk=task.pk).done_at is None
+    assert payment.amount_cents == 3714
 
 
 def test_one_click_gives_it_back(order, finance, sandbox, jobs):

@@ -1,0 +1,195 @@
+"""The ledger: narrowed, summed, of one order with its balance, and as a file that no spreadsheet takes for a program."""
+
+import csv
+import io
+from datetime import date, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import localdate, now
+
+from backoffice.money import ledger_csv
+from backoffice.money.amounts import money, plain_amount
+from backoffice.money.spans import Span, month_of
+from workflow import ledger, unapplied
+from workflow.models import LedgerEntry, Refund
+from workflow.process import Role, State
+from workflow.tests.factories import order_at
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/workflow/ledgerentry/"
+
+
+def entry(reference: str, cents: int = 100, **fields) -> LedgerEntry:
+    row = {"kind": "unapplied", "source": "stripe", "currency": "usd", "note": "", "payment_intent_id": "", **fields}
+    return LedgerEntry.objects.create(reference=reference, amount_cents=cents, **row)
+
+
+def found(client, **query) -> list[str]:
+    return [row.reference for row in client.get(LIST, query).context["cl"].result_list]
+
+
+def file_of(client, **query) -> list[list[str]]:
+    answer = client.get(f"{LIST}csv/", query)
+    assert answer.status_code == 200
+    return list(csv.reader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"), newline="")))
+
+
+# --- Narrowing ------------------------------------------------------------------------------------------------------------
+
+
+def test_filters_days_and_search(owner):
+    entry("pi_1"), entry("re_1", -40, kind="refund", payment_intent_id="pi_1"), entry("by-hand", source="manual")
+    entry("pi_krw", currency="krw", payment_intent_id="pi_krw")
+    entry("pi_old", booked_at=datetime.fromisoformat("2026-01-31T23:59:00+09:00"))
+    assert found(owner, kind="refund") == ["re_1"]
+    assert found(owner, source="manual") == ["by-hand"]
+    assert found(owner, currency="other") == ["pi_krw"]
+    assert found(owner, **{"from": "2026-01-01", "to": "2026-01-31"}) == ["pi_old"]
+    assert found(owner, **{"from": "2026-02-01"}) == ["pi_krw", "by-hand", "re_1", "pi_1"]
+    assert found(owner, **{"from": "nonsense", "to": "2026-13-99"}) == ["pi_old", "pi_krw", "by-hand", "re_1", "pi_1"]
+    assert found(owner, q="pi_1") == ["re_1", "pi_1"]
+    assert found(owner, q="re_1") == ["re_1"]
+    assert found(owner, q="pi_") == found(owner, q="%") == []
+
+
+def test_an_order_is_found_by_its_number(owner):
+    order = order_at(State.ITEMS_PAID)
+    entry("pi_other")
+    assert found(owner, q=order.number.lower()) == [LedgerEntry.objects.get(order=order).reference]
+
+
+def test_the_sums_are_of_what_is_shown_and_of_a_month_at_most(owner):
+    entry("pi_1", 100), entry("pi_2", 250), entry("re_1", -40, kind="refund"), entry("pi_krw", 5000, currency="krw")
+    entry("pi_old", 7, booked_at=now() - timedelta(days=70))
+    sums = lambda **query: [(one.kind, one.count, one.cents, one.currency) for one in owner.get(LIST, query).context["cl"].sums]  # noqa: E731
+    assert sums() == [("payment nobody expected", 2, 350, "usd"), ("payment nobody expected", 1, 5000, "krw"), ("refund", 1, -40, "usd")]
+    assert sums(kind="refund") == [("refund", 1, -40, "usd")]
+    assert owner.get(LIST, {"from": "2020-01-01"}).context["cl"].summed == month_of(localdate())
+
+
+def test_a_span_is_summed_as_it_is_when_short_and_by_its_last_month_when_long():
+    short, long = Span(date(2026, 3, 5), date(2026, 3, 9)), Span(date(2026, 1, 5), date(2026, 3, 9))
+    assert (short.summed(), long.summed()) == (short, Span(date(2026, 3, 1), date(2026, 3, 31)))
+    assert (str(month_of(date(2026, 2, 9))), str(short)) == ("2026-02", "2026-03-05 – 2026-03-09")
+
+
+def test_the_list_costs_the_same_however_many_rows_there_are(owner):
+    for number in range(3):
+        entry(f"pi_{number}")
+    few = _queries(owner, LIST)
+    for number in range(3, 60):
+        entry(f"pi_{number}")
+    assert len(_queries(owner, LIST)) == len(few) <= 11
+    assert not [sql for sql in few if "COUNT(*)" in sql and "workflow_ledgerentry" in sql]
+
+
+def _queries(client, url) -> list[str]:
+    client.get(url)
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(url).status_code == 200
+    return [query["sql"] for query in queries]
+
+
+# --- Of one order ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_orders_rows_run_from_the_oldest_with_a_balance_and_what_is_left(owner):
+    order = order_at(State.ITEMS_PAID)
+    capture = LedgerEntry.objects.get(order=order)
+    Refund.objects.create(order=order, payment=capture, amount_usd_cents=500, reason="late", key="k", status="sent")
+    ledger.book(order=order, kind="refund", amount_cents=-500, source="stripe", reference="re_1")
+    rows = owner.get(LIST, {"order": order.number.lower()}).context["rows"]
+    paid = capture.amount_cents
+    assert [(row.entry.number, row.entry.amount_cents, row.balance_cents, row.left_cents) for row in rows] == [
+        (1, paid, paid, paid - 500),
+        (2, -500, paid - 500, None),
+    ]
+
+
+def test_an_order_that_is_not_there_is_404(owner):
+    assert owner.get(LIST, {"order": "BD-00000-00000"}).status_code == 404
+    assert owner.get(LIST, {"order": "<script>"}).status_code == 404
+
+
+def test_the_page_of_an_order_costs_the_same_however_many_rows_it_has(owner):
+    order = order_at(State.ITEMS_PAID)
+    few = len(_queries(owner, f"{LIST}?order={order.number}"))
+    for number in range(12):
+        unapplied.book(order=order, invoice=None, amount_cents=5, currency="usd", payment_intent_id=f"pi_{number}", why="twice")
+    assert len(_queries(owner, f"{LIST}?order={order.number}")) <= few + 1  # applied rows, once there is a payment nobody expected
+
+
+# --- The file -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_file_holds_what_the_list_shows_oldest_first(owner):
+    order = order_at(State.ITEMS_PAID)
+    capture = LedgerEntry.objects.get(order=order)
+    entry("re_9", -1234, kind="refund", note="a note, “quoted”", payment_intent_id="pi_9")
+    head, first, second = file_of(owner)
+    assert head == [
+        "number", "booked (Seoul)", "booked (UTC)", "order", "invoice", "kind", "amount", "currency", "source", "reference",
+        "payment intent", "note",
+    ]  # fmt: skip
+    assert (first[0], first[3], first[4], first[6]) == ("1", order.number, "Items #1", plain_amount(capture.amount_cents))
+    assert second[5:] == ["refund", "-12.34", "USD", "stripe", "re_9", "pi_9", "a note, “quoted”"]
+    assert [row[9] for row in file_of(owner, kind="refund")[1:]] == ["re_9"]
+    assert [row[3] for row in file_of(owner, order=order.number)[1:]] == [order.number]
+
+
+def test_the_file_begins_with_the_mark_of_utf_8_and_is_no_page(owner):
+    entry("pi_1")
+    answer = owner.get(f"{LIST}csv/")
+    assert next(iter(answer.streaming_content))[:3] == b"\xef\xbb\xbf"
+    assert (answer["Content-Type"], answer["Content-Disposition"][:31]) == ("text/csv; charset=utf-8", 'attachment; filename="ledger-20')
+
+
+@pytest.mark.parametrize(
+    "poison",
+    ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "|calc", " =1+1", "＝1+1", "-2+cmd|' /C calc'!A0", '=HYPERLINK("http://x")'],
+)
+def test_what_could_be_a_formula_is_text(owner, poison):
+    entry("pi_1", note=poison)
+    cell = file_of(owner)[1][11]
+    assert cell == "'" + poison.replace("\r", "\n")  # as gettext gives it back
+
+
+def test_plain_numbers_stay_numbers():
+    said = ["-12.34", "12", "0", "", "a=b", "-", "-1e5", "+82101234567"]
+    assert [ledger_csv.harmless(text) for text in said] == ["-12.34", "12", "0", "", "a=b", "'-", "'-1e5", "'+82101234567"]
+
+
+def test_the_file_ends_with_a_note_and_is_read_in_batches(owner, monkeypatch):
+    monkeypatch.setattr(ledger_csv, "MOST_ROWS", 5)
+    monkeypatch.setattr(ledger_csv, "BATCH", 2)
+    for number in range(9):
+        entry(f"pi_{number}")
+    rows = LedgerEntry.objects.all()
+    with CaptureQueriesContext(connection) as queries:
+        lines = list(ledger_csv.lines(rows))
+    assert len(queries) == 3, "two rows at a time, and none after the note"
+    assert len(lines) == 1 + 5 + 1
+    assert lines[-1].decode().startswith("The file ends here: it takes 5 rows.")
+
+
+def test_only_those_who_may_see_the_ledger_get_the_file(sign_in):
+    entry("pi_1")
+    assert sign_in(Role.FINANCE).get(f"{LIST}csv/").status_code == 200
+    assert [sign_in(role).get(f"{LIST}csv/").status_code for role in (Role.BUYER, Role.SUPPORT)] == [403, 403]
+    assert sign_in(Role.FINANCE).post(f"{LIST}csv/").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("cents", "currency", "plain", "words"),
+    [
+        (123456, "usd", "1234.56", "$1,234.56"),
+        (-5, "usd", "-0.05", "-$0.05"),
+        (52000, "krw", "52000", "52,000 KRW"),
+        (-1234567, "kwd", "-1234.567", "-1,234.567 KWD"),
+        (1999, "eur", "19.99", "19.99 EUR"),
+    ],
+)
+def test_amounts_in_every_currency(cents, currency, plain, words):
+    assert (plain_amount(cents, currency=currency), money(cents, currency=currency)) == (plain, words)
