@@ -20,7 +20,7 @@ from backoffice.money import ledger_csv
 from backoffice.money.amounts import money
 from backoffice.money.filters import FieldFilter, order_pk
 from backoffice.money.ledger_of_order import statement
-from backoffice.money.shown import MoneyList, MoneyPage, Tab, amount, at_stripe, code, invoice_link, link_to
+from backoffice.money.shown import MoneyList, MoneyPage, Tab, amount, at_stripe, code, invoice_link, link_to, note_words
 from backoffice.money.spans import FROM, TO, Span, presets
 from backoffice.pages import ChoiceFilter, KeysetChangeList, moment, order_link
 from workflow.lookup import normalise_number
@@ -201,7 +201,7 @@ class LedgerPage(MoneyPage):
 
     @admin.display(description=_("note"))
     def words(self, entry: LedgerEntry) -> SafeString:
-        return format_html('<span class="bo-under"><bdi>{}</bdi></span>', gettext(entry.note) if entry.note else "")
+        return format_html('<span class="bo-under"><bdi>{}</bdi></span>', note_words(entry.note))
 
 
 def named(term: str) -> Q:

@@ -16,6 +16,7 @@ from django.utils.translation import get_language, gettext, override
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.money.amounts import plain_amount
+from backoffice.money.shown import note_words
 from workflow.models import LedgerEntry
 
 MOST_ROWS, BATCH = 100_000, 2_000
@@ -68,7 +69,7 @@ def cells(entry: LedgerEntry) -> list[Any]:
         entry.source,
         entry.reference,
         entry.payment_intent_id,
-        gettext(entry.note) if entry.note else "",
+        note_words(entry.note),
     ]
 
 

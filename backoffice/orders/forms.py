@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.numbers import WholeField
-from workflow import work
+from workflow import differences, work
 from workflow.guards import live_items
 from workflow.models import Item, ItemStatus, Order, Parcel
 from workflow.transitions import By
@@ -139,7 +139,12 @@ class PriceForm(EntryForm):
 class BuyForm(EntryForm):
     task, template = work.BUY, "backoffice/order/entries/purchases.html"
 
+    def subjects(self) -> Iterable[Item]:
+        """Not those whose price difference the customer has still to pay."""
+        return [item for item in live_items(self.order) if item.pk not in self.awaited]
+
     def build(self) -> None:
+        self.awaited = {adjustment.item_id for adjustment in differences.billed_at_once(self.order)}
         for item in self.subjects():
             self.add(
                 item,

@@ -42,7 +42,8 @@ def context(request: HttpRequest, order: Order) -> dict[str, Any]:
         "difference": awaited_difference(order, by=by),
         "dialogs": [dialog for dialog in DIALOGS if dialog.makes_sense(order, by=by)],
         "margin": margin_of(order) if request.user.has_perm("workflow.view_ledgerentry") else None,
-        "tasks": order.tasks.all(),
+        # what waits for a decision about money has its buttons below
+        "tasks": [task for task in order.tasks.all() if task.kind not in ("refund_to_approve", "unapplied_money")],
         "stuck": list(Effect.objects.filter(subject=order.subject, done_at=None, quarantined_at__isnull=False).order_by("pk")),
         "events": events[:EVENTS_SHOWN],
         "earlier_events": events[EVENTS_SHOWN:],
