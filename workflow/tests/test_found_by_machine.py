@@ -1,0 +1,36 @@
+"""What the money machine found (`machine/walks.py`), each as short as it can be told."""
+
+import pytest
+
+from workflow import invariants, refunds, settlement
+from workflow.models import Order, Refund
+from workflow.process import Role, State
+from workflow.tests import factories
+from workflow.tests.test_checkout import attempt_of, events_of, pay
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def order(sandbox, jobs) -> Order:
+    order = factories.order_at(State.AWAITING_ITEM_PAYMENT)
+    jobs.run()
+    return factories.reload(order)
+
+
+def broken() -> list[str]:
+    return [line for invariant in invariants.INVARIANTS for line in invariant.check()]
+
+
+def test_a_refund_that_failed_before_we_heard_of_it_and_is_sent_again_is_no_fault_of_the_books(order, sandbox, jobs):
+    pay(sandbox, jobs, order)
+    sandbox.refund(attempt_of(order).session_id, amount=100, deliver=0)
+    sandbox.settle_refund(sandbox.books()["refunds"][0]["id"], status="failed", deliver=0)
+    settlement.receive(events_of(sandbox, "refund.failed")[0])
+    jobs.run()
+
+    refunds.send_again(Refund.objects.get(status="failed").pk, by=factories.by(Role.FINANCE))
+    jobs.run()
+
+    assert [(refund.status, refund.amount_usd_cents) for refund in Refund.objects.all()] == [("replaced", 100), ("succeeded", 100)]
+    assert broken() == []
