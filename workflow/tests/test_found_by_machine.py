@@ -3,7 +3,7 @@
 import pytest
 
 from workflow import invariants, refunds, settlement
-from workflow.models import Order, Refund
+from workflow.models import Dispute, LedgerEntry, Order, Refund
 from workflow.process import Role, State
 from workflow.tests import factories
 from workflow.tests.test_checkout import attempt_of, events_of, pay
@@ -34,3 +34,29 @@ def test_a_refund_that_failed_before_we_heard_of_it_and_is_sent_again_is_no_faul
 
     assert [(refund.status, refund.amount_usd_cents) for refund in Refund.objects.all()] == [("replaced", 100), ("succeeded", 100)]
     assert broken() == []
+
+
+def test_a_dispute_that_is_heard_of_before_its_payment_is_booked_after_it(order, sandbox, jobs):
+    session = attempt_of(order).session_id
+    sandbox.pay(session, deliver=0)
+    sandbox.dispute(session, deliver=0)
+
+    settlement.receive(events_of(sandbox, "charge.dispute.created")[0])
+    jobs.run()
+
+    assert [(entry.kind, entry.amount_cents) for entry in LedgerEntry.objects.all()] == [("capture", 3714), ("dispute", -3714)]
+    assert Dispute.objects.get().order == order
+    assert factories.reload(order).hold_reason
+
+
+@pytest.mark.parametrize("kind", ["refund.created", "charge.refunded"])
+def test_a_refund_that_is_heard_of_before_its_payment_is_booked_after_it(order, sandbox, jobs, kind):
+    session = attempt_of(order).session_id
+    sandbox.pay(session, deliver=0)
+    sandbox.refund(session, amount=1000, deliver=0)
+
+    settlement.receive(events_of(sandbox, kind)[0])
+    jobs.run()
+
+    assert [(entry.kind, entry.amount_cents) for entry in LedgerEntry.objects.all()] == [("capture", 3714), ("refund", -1000)]
+    assert factories.reload(order).state == State.ITEMS_PAID
