@@ -161,6 +161,12 @@ def find_checkout_sessions(*, client_reference_id: str, created_after: datetime)
     return [session for session in sessions if session.client_reference_id == client_reference_id]
 
 
+def checkout_sessions_of(payment_intent_id: str) -> list[CheckoutSession]:
+    """The session by which a payment was made; none for one that was made otherwise."""
+    of_it = {"payment_intent": present(payment_intent_id)}
+    return list(pages(lambda sdk, page: sdk.v1.checkout.sessions.list({**of_it, **page}), _session))  # type: ignore[arg-type]
+
+
 # --- Payments, refunds, disputes ------------------------------------------------------------------------------------------
 
 

@@ -44,7 +44,8 @@ def client() -> "Iterator[stripe.StripeClient]":
             yield stripe.StripeClient(
                 settings.STRIPE_SECRET_KEY,
                 base_addresses={"api": settings.STRIPE_API_BASE},
-                max_network_retries=1,
+                # The queue asks again. A second try here would double the calls of an outage, and two that hang outlast a job's time.
+                max_network_retries=0,
                 http_client=stripe.RequestsClient(timeout=timeout, session=session),
             )
     except stripe.StripeError as error:

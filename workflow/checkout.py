@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils.timezone import now
 
 from core import outbox
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 #: Stripe keeps an idempotency key at least this long; an older call is looked up instead of repeated
 KEY_LIFETIME = timedelta(hours=23)
+#: a customer who asks is reason enough to try what has failed for good, but not each time
+ASK_AGAIN_AFTER = timedelta(minutes=1)
 
 
 # --- Opening --------------------------------------------------------------------------------------------------------------
@@ -35,10 +38,11 @@ def want_checkout(order: Order, *, kind: str) -> Attempt | None:
         return attempt
     if attempt is not None and attempt.status == AttemptStatus.CLOSING:
         return None  # what follows its end is promised with it
-    # The promise that is already open does it; asking every second makes no second one.
+    # The promise that is already open does it; asking every second makes no second one, nor many while Stripe refuses our key.
     from core.outbox.models import Effect as Promise
 
-    if not Promise.objects.filter(subject=order.subject, name=Effect.OPEN_CHECKOUT, done_at=None, quarantined_at=None).exists():
+    hopeful = Q(quarantined_at=None) | Q(created_at__gt=now() - ASK_AGAIN_AFTER)
+    if not Promise.objects.filter(hopeful, subject=order.subject, name=Effect.OPEN_CHECKOUT, done_at=None).exists():
         outbox.promise([Effect.OPEN_CHECKOUT], subject=order.subject, payload={"order": order.pk, "kind": kind})
     return None
 

@@ -153,10 +153,10 @@ def _unseen_money() -> Iterator[str]:
 def _refunded_too_much() -> Iterator[str]:
     sums = LedgerEntry.objects.exclude(payment_intent_id="").values("payment_intent_id").annotate(left=Sum("amount_cents"))
     yield from (f"{row['payment_intent_id']}: more went back than came" for row in sums.filter(left__lt=0))
-    # One that failed before we heard of it was never booked, and need not be.
+    # One that failed before we heard of it was never booked, and need not be, whatever became of it afterwards.
     for refund in (
         Refund.objects.filter(stripe_id__isnull=False)
-        .exclude(status=RefundStatus.FAILED)
+        .exclude(status__in=[RefundStatus.FAILED, RefundStatus.REPLACED, RefundStatus.BY_HAND])
         .exclude(stripe_id__in=LedgerEntry.objects.filter(kind=LedgerKind.REFUND).values("reference"))
     ):
         yield f"{refund.key}: at Stripe and not in the ledger"

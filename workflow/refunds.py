@@ -223,8 +223,7 @@ def decline(refund_id: int, *, by: "By", reason: str) -> Refund:
 def send_again(refund_id: int, *, by: "By") -> Refund:
     """A refund that failed at Stripe is over there; another one with a key of its own takes its place. It was approved already."""
     failed = _decidable(refund_id, by=by, statuses=(RefundStatus.FAILED,))
-    if failed.payment is not None and ledger.left_cents(failed.payment) < failed.amount_usd_cents:
-        raise RefundTooLarge
+    _check_still_due(failed)
     lines = list(failed.lines.all())
     again = Refund.objects.get(pk=failed.pk)
     again.pk, again.stripe_id, again.last_error, again.created_at = None, None, "", now()
@@ -251,6 +250,8 @@ def given_by_hand(refund_id: int, *, by: "By", proof: str) -> Refund:
     refund = _decidable(refund_id, by=by, statuses=(RefundStatus.FAILED, RefundStatus.APPROVED))
     if refund.status == RefundStatus.APPROVED and refund.payment_intent_id:
         raise Conflict(_("This refund is on its way to Stripe."), code="refund_under_way")
+    if refund.status == RefundStatus.FAILED:
+        _check_still_due(refund)
     ledger.book(
         order=refund.order,
         invoice=refund.invoice,
@@ -266,6 +267,15 @@ def given_by_hand(refund_id: int, *, by: "By", proof: str) -> Refund:
     close_task(f"refund-by-hand:{refund.key}", by=by)
     close_task(f"refund-failed:{refund.stripe_id or refund.key}", by=by)
     return refund
+
+
+def _check_still_due(failed: Refund) -> None:
+    """A failed refund holds nothing back: its payment, or its lines, may have gone back otherwise meanwhile."""
+    parts = list(failed.lines.select_related("invoice_line"))
+    rest = giving_back.rest_of_lines(part.invoice_line for part in parts)
+    gone = any(part.amount_usd_cents > rest[part.invoice_line_id] for part in parts)
+    if gone or (failed.payment is not None and ledger.left_cents(failed.payment) < failed.amount_usd_cents):
+        raise RefundTooLarge
 
 
 def _decidable(refund_id: int, *, by: "By", statuses: tuple[RefundStatus, ...], second: bool = False) -> Refund:

@@ -20,7 +20,7 @@ from core.errors import BidangilError, Conflict
 from core.errors import NotFound as Missing
 from integrations import stripe
 from integrations.base import BadAnswer, InvalidRequest, NotFound, ProviderError
-from workflow import adjustments, disputes, payments, refunds_at_stripe, unapplied
+from workflow import adjustments, disputes, ledger, payments, refunds_at_stripe, unapplied
 from workflow.checkout import _closed, lock_attempt
 from workflow.models import Attempt, AttemptStatus, Invoice, InvoiceKind, LedgerEntry, LedgerKind, Order, StripeEvent
 from workflow.transitions import By, TransitionRefused, lock_order, perform, retried, tell
@@ -114,6 +114,8 @@ def _object_of(payload: Any) -> dict[str, Any]:
 def _act_on(kind: str, thing: dict[str, Any]) -> str:
     if kind.startswith("checkout.session.") and isinstance(thing.get("id"), str):
         return settle_session(thing["id"])
+    if kind.startswith(("refund.", "charge.")):
+        _settle_payment_before(thing)
     if kind.startswith("refund.") and isinstance(thing.get("id"), str):
         return refunds_at_stripe.settle_refund(thing["id"])
     if kind == "charge.refunded" and isinstance(thing.get("payment_intent"), str):
@@ -121,6 +123,14 @@ def _act_on(kind: str, thing: dict[str, Any]) -> str:
     if kind.startswith("charge.dispute.") and isinstance(thing.get("id"), str):
         return disputes.settle_dispute(thing["id"])
     return "ignored: not a type we act on"
+
+
+def _settle_payment_before(thing: Mapping[str, Any]) -> None:
+    """The news of a refund or a dispute was quicker than that of its payment, which must be booked before it."""
+    intent = thing.get("payment_intent")
+    if isinstance(intent, str) and ledger.payment_of(intent) is None:
+        for session in stripe.checkout_sessions_of(intent):
+            settle(session)
 
 
 def settle_again(event_pk: int, *, by: By) -> None:

@@ -141,7 +141,7 @@ def test_sessions_are_found_by_our_reference_over_several_pages(sandbox, monkeyp
 
 
 def test_an_answer_lost_after_the_session_was_made_is_found_again_by_its_key(sandbox):
-    sandbox.faults("stripe", "created_then_hang", path="POST /v1/checkout/sessions", times=2)
+    sandbox.faults("stripe", "created_then_hang", path="POST /v1/checkout/sessions", times=1)
 
     with pytest.raises(Unavailable) as caught:
         open_session()
@@ -154,10 +154,13 @@ def test_an_answer_lost_after_the_session_was_made_is_found_again_by_its_key(san
 def test_a_500_kept_under_the_key_is_known_for_what_it_is(sandbox):
     sandbox.faults("stripe", "created_then_500", path="POST /v1/checkout/sessions", times=1)
 
-    with pytest.raises(Unavailable) as caught:
-        open_session()
+    codes = []
+    for _try in range(2):
+        with pytest.raises(Unavailable) as caught:
+            open_session()
+        codes.append(caught.value.code)
 
-    assert caught.value.code == "stored_500"
+    assert codes == ["api_error", "stored_500"]
     (made,) = stripe.find_checkout_sessions(client_reference_id="BD-7K3QX-19ZRM", created_after=LONG_AGO)
     assert made.status == "open"
 

