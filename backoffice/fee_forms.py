@@ -88,7 +88,7 @@ class PolicyForm(forms.Form):
         read=basis_points,
         example="1,000,000: 3",
         label=_("Tiers"),
-        help_text=_("One a line. “1,000,000: 3” is 3% of the whole sum from ₩1,000,000 on."),
+        help_text=_("One a line. “1,000,000: 3” is 3 percent of the whole sum from ₩1,000,000 on."),
     )
     delivery_krw_per_kg = won_field(_("Per kg (₩)"))
     delivery_flat_krw = won_field(FLAT)

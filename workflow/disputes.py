@@ -94,7 +94,7 @@ def _show(dispute: Dispute, *, order: Order | None) -> None:
         return
     try:
         with transaction.atomic():
-            hold(order.pk, reason=text % {"reason": dispute.reason}, by=By.stripe())
+            hold(order.pk, reason=gettext_noop("A payment is disputed at Stripe."), by=By.stripe())
     except TransitionRefused:
         facts = {"reason": dispute.reason, "amount_usd_cents": dispute.amount_cents}
         record(lock_order(order.pk), name="disputed", from_state=order.state, by=By.stripe(), facts=facts, live="order.invoice")

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import prefetch_related_objects
 from django.utils.timezone import is_naive, make_aware, now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core import events, outbox
@@ -174,7 +175,7 @@ def check(order: Order, spec: Spec, *, by: By, facts: dict[str, Any]) -> None:
             raise TransitionRefused(_("This order can no longer be cancelled by yourself. Please write to us."), code="cancel_needs_staff")
         raise TransitionRefused(_("You may not do this."), code="not_allowed")
     if order.hold_reason and spec.stopped_by_hold:
-        raise TransitionRefused(_("The order is on hold: %(reason)s") % {"reason": order.hold_reason}, code="on_hold")
+        raise TransitionRefused(_("The order is on hold: %(reason)s") % {"reason": gettext(order.hold_reason)}, code="on_hold")
     for guard in unmet(order, spec, by=by):
         raise TransitionRefused(guard.reason, code=guard.code)
     _check_facts(spec, by=by, facts=facts)

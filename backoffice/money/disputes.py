@@ -16,6 +16,7 @@ from backoffice.money import evidence, evidence_text
 from backoffice.money.filters import order_pk
 from backoffice.money.refunds import reason_words, status_pill
 from backoffice.money.shown import MoneyPage, Tab, amount, at_stripe, link_to, pill
+from backoffice.money.words import dispute_reason, dispute_status
 from backoffice.orders.history import happening
 from backoffice.orders.page import ParcelCard
 from backoffice.pages import ChoiceFilter, moment, order_link
@@ -23,34 +24,6 @@ from backoffice.words import notice_kind
 from workflow.models import Dispute
 
 NEAR = timedelta(days=3)
-#: Stripe's words (docs.stripe.com/api/disputes/object)
-STATUSES = {
-    "needs_response": ("bad", _("needs our answer")),
-    "under_review": ("customer", _("the bank looks at it")),
-    "won": ("good", _("won")),
-    "lost": ("nobody", _("lost")),
-    "prevented": ("good", _("prevented")),
-    "warning_needs_response": ("staff", _("inquiry, needs our answer")),
-    "warning_under_review": ("customer", _("inquiry, the bank looks at it")),
-    "warning_closed": ("nobody", _("inquiry closed")),
-}
-REASONS = {
-    "fraudulent": _("fraudulent"),
-    "product_not_received": _("product not received"),
-    "product_unacceptable": _("product unacceptable"),
-    "duplicate": _("paid twice"),
-    "subscription_canceled": _("subscription cancelled"),
-    "unrecognized": _("not recognised"),
-    "credit_not_processed": _("refund not received"),
-    "general": _("general"),
-    "debit_not_authorized": _("debit not authorised"),
-    "customer_initiated": _("customer initiated"),
-    "incorrect_account_details": _("wrong account details"),
-    "insufficient_funds": _("insufficient funds"),
-    "bank_cannot_process": _("the bank cannot process it"),
-    "check_returned": _("cheque returned"),
-    "noncompliant": _("noncompliant"),
-}
 ANSWERABLE = ("needs_response", "warning_needs_response")
 
 
@@ -88,12 +61,12 @@ class DisputePage(MoneyPage):
 
     def details(self, request: HttpRequest, row: Dispute) -> dict[str, Any]:
         found = evidence.gather(row)
-        tone, words = status_of(row)
+        tone, words = dispute_status(row.status)
         return {
             "title": f"{_('Dispute')} {row.order.number if row.order else row.stripe_id}",
             "tone": tone,
             "status": words,
-            "reason": REASONS.get(row.reason, row.reason),
+            "reason": dispute_reason(row.reason),
             "is_near": is_near(row),
             "url_at_stripe": at_stripe("disputes", row.stripe_id),
             "found": found,
@@ -122,11 +95,11 @@ class DisputePage(MoneyPage):
 
     @admin.display(description=_("reason"))
     def why(self, dispute: Dispute) -> SafeString:
-        return format_html("<bdi>{}</bdi>", REASONS.get(dispute.reason, dispute.reason))
+        return format_html("<bdi>{}</bdi>", dispute_reason(dispute.reason))
 
     @admin.display(description=_("status"))
     def state(self, dispute: Dispute) -> SafeString:
-        return pill(*status_of(dispute))
+        return pill(*dispute_status(dispute.status))
 
     @admin.display(description=_("answer until"))
     def until(self, dispute: Dispute) -> SafeString:
@@ -136,11 +109,6 @@ class DisputePage(MoneyPage):
     @admin.display(description=_("closed"))
     def closed(self, dispute: Dispute) -> Any:
         return moment(dispute.closed_at)
-
-
-def status_of(dispute: Dispute) -> tuple[str, Any]:
-    """Tone and words; a word of Stripe's that is new to us is shown as it is."""
-    return STATUSES.get(dispute.status, ("staff", dispute.status.replace("_", " ")))
 
 
 def is_near(dispute: Dispute) -> bool:

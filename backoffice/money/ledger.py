@@ -20,8 +20,9 @@ from backoffice.money import ledger_csv
 from backoffice.money.amounts import money
 from backoffice.money.filters import FieldFilter, order_pk
 from backoffice.money.ledger_of_order import statement
-from backoffice.money.shown import MoneyList, MoneyPage, Tab, amount, at_stripe, code, invoice_link, link_to, note_words
+from backoffice.money.shown import MoneyList, MoneyPage, Tab, amount, at_stripe, code, invoice_link, link_to
 from backoffice.money.spans import FROM, TO, Span, presets
+from backoffice.money.words import note_words
 from backoffice.pages import ChoiceFilter, KeysetChangeList, moment, order_link
 from workflow.lookup import normalise_number
 from workflow.models import LedgerEntry, LedgerKind, Order

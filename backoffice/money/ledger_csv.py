@@ -16,7 +16,7 @@ from django.utils.translation import get_language, gettext, override
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.money.amounts import plain_amount
-from backoffice.money.shown import note_words
+from backoffice.money.words import note_words
 from workflow.models import LedgerEntry
 
 MOST_ROWS, BATCH = 100_000, 2_000

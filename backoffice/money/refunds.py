@@ -10,7 +10,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.access import acting
@@ -73,7 +73,7 @@ class RefundPage(MoneyPage):
         Tab(_("All"), {}),
         Tab(_("Needs a decision"), {"status": "waiting"}),
         Tab(_("To be given by hand"), {"status": "hand"}),
-        Tab(_("At Stripe"), {"status": "sent"}),
+        Tab(pgettext_lazy("refunds", "At Stripe"), {"status": "sent"}),
         Tab(_("Refunded"), {"status": "succeeded"}),
     )
 

@@ -13,11 +13,10 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
 
 from backoffice.money.amounts import money
 from backoffice.pages import KeysetChangeList, Page
-from workflow.models import AttemptStatus, Invoice, InvoiceStatus, RefundReason, RefundStatus
+from workflow.models import AttemptStatus, Invoice, InvoiceStatus, RefundStatus
 
 INVOICE_TONES = {InvoiceStatus.OPEN: "customer", InvoiceStatus.PAID: "good"}
 ATTEMPT_TONES = {AttemptStatus.OPEN: "customer", AttemptStatus.PAID: "good", AttemptStatus.CREATED: "staff", AttemptStatus.CLOSING: "staff"}
@@ -144,10 +143,3 @@ class MoneyPage(Page):
         """403 for those who may not `view` or `change` these rows."""
         if not request.user.has_perm(f"{self.opts.app_label}.{action}_{self.opts.model_name}"):
             raise PermissionDenied
-
-
-def note_words(note: str) -> str:
-    """A ledger row's note: a refund's reason by its label, our own sentences in the reader's language, everything else as it is."""
-    if note in RefundReason.values:
-        return str(RefundReason(note).label)
-    return gettext(note) if note else ""

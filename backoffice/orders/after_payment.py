@@ -109,7 +109,7 @@ class DearerForm(OrderForm):
 class DearerDialog(Dialog):
     name, icon = "dearer", "trending_up"
     label, title = _("Dearer…"), _("Dearer than quoted")
-    hint = _("The unit price that the shop asks now. The customer pays the difference only, without any fee, at the rate they paid at.")
+    hint = _("The unit price that the shop asks now. What the customer pays of the difference has no fee, and the rate they paid at.")
     done = _("The new price is noted.")
     roles = adjustments.SELLERS
     form = DearerForm

@@ -11,9 +11,10 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from backoffice.money.words import note_words
 from backoffice.words import courier_name, happened
 from core.money import format_krw, format_usd
-from workflow.models import AdjustmentRoute, ItemStatus, OrderEvent, RefundReason
+from workflow.models import AdjustmentRoute, ItemStatus, OrderEvent
 from workflow.process import Actor, State
 
 
@@ -96,7 +97,7 @@ def _rate(value: str) -> str:
 
 
 def _reason(value: str) -> str:
-    return str(RefundReason(value).label) if value in RefundReason.values else value
+    return note_words(value)
 
 
 def _yes(value: Any) -> str:
@@ -115,7 +116,7 @@ FACTS: dict[str, tuple[Any, Callable[[Any], str]]] = {
     "refund_usd_cents": (_("refund"), format_usd),
     "differences_krw": (_("price differences"), _prices),
     "route": (_("who pays"), lambda route: str(AdjustmentRoute(route).label)),
-    "unapplied": (_("out of payment"), lambda number: f"#{number}"),
+    "unapplied": (_("taken from payment"), lambda number: f"#{number}"),
     "delivery_fee_krw": (_("delivery fee"), format_krw),
     "krw_per_usd": (_("rate"), _rate),
     "quote": (_("quote"), lambda version: f"v{version}"),

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from backoffice.money.words import dispute_reason, dispute_status
 from backoffice.orders.decisions import Decision, decisions_on
 from workflow import adjustments, unapplied
 from workflow.invoices import line_title
@@ -41,17 +42,6 @@ REFUND_TONES = {
 #: what the second person's name stands for
 DECIDED_WORDS = {RefundStatus.DECLINED: _("declined by"), RefundStatus.BY_HAND: _("given back by")}
 ADJUSTMENT_TONES = {AdjustmentStatus.OPEN: "customer", AdjustmentStatus.PAID: "good"}
-DISPUTE_WORDS = {
-    "needs_response": _("needs an answer"),
-    "under_review": _("at the bank"),
-    "won": _("won"),
-    "lost": _("lost"),
-    "prevented": _("prevented"),
-    "warning_needs_response": _("inquiry, needs an answer"),
-    "warning_under_review": _("inquiry, at the bank"),
-    "warning_closed": _("inquiry closed"),
-}
-DISPUTE_TONES = {"won": "good", "prevented": "good", "warning_closed": "nobody", "lost": "bad"}
 
 
 @dataclass(frozen=True)
@@ -75,6 +65,7 @@ class UnappliedRow:
 class DisputeRow:
     dispute: Dispute
     words: Any
+    reason: Any
     tone: str
 
 
@@ -139,8 +130,8 @@ def _unapplied(order: Order) -> list[UnappliedRow]:
 
 
 def _dispute(dispute: Dispute) -> DisputeRow:
-    tone = DISPUTE_TONES.get(dispute.status, "staff")
-    return DisputeRow(dispute, DISPUTE_WORDS.get(dispute.status, dispute.status), tone)
+    tone, words = dispute_status(dispute.status)
+    return DisputeRow(dispute, words, dispute_reason(dispute.reason), tone)
 
 
 # --- A price difference that was billed at once ---------------------------------------------------------------------------

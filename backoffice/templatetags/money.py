@@ -6,10 +6,10 @@ from typing import Any
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.money import amounts
+from backoffice.money.words import note_words
 from backoffice.templatetags.backoffice import icon
 
 register = template.Library()
@@ -27,10 +27,8 @@ def moment(at: datetime | None) -> SafeString | str:
     return seoul_moment(at)
 
 
-@register.filter
-def msg(text: str) -> str:
-    """Words that were stored as a msgid, in the reader's language; what people wrote stays as it is."""
-    return gettext(text) if text else ""
+#: words that were stored as a msgid, in the reader's language; what people wrote stays as it is
+register.filter("msg", note_words)
 
 
 @register.filter

@@ -214,7 +214,7 @@ def test_disputes_and_price_differences_are_listed(sign_in, waiting):
         stripe_id="dp_1", order=waiting, payment=capture, amount_cents=1_500, reason="fraudulent", status="needs_response", due_by=now()
     )
     page = shown(sign_in(Role.BUYER).get(page_url(waiting)))
-    assert "dp_1 needs an answer fraudulent" in page
+    assert "dp_1 needs our answer fraudulent" in page
     assert "Item 1 billed at once open +₩50,000" in page
 
 

@@ -47,7 +47,7 @@ def test_a_dispute_holds_the_order_and_books_what_the_bank_took(order, sandbox, 
     one = dispute(sandbox, jobs, order)
 
     held = factories.reload(order)
-    assert (held.state, held.hold_reason) == (State.ITEMS_PAID, "A payment is disputed at Stripe (fraudulent).")
+    assert (held.state, held.hold_reason) == (State.ITEMS_PAID, "A payment is disputed at Stripe.")
     assert entries(order) == [("capture", 3714), ("dispute", -3714)]
     assert (one.order, one.amount_cents, one.status, one.is_open, one.due_by is not None) == (order, 3714, "needs_response", True, True)
     assert StaffTask.objects.filter(kind="dispute", done_at=None).count() == 1
