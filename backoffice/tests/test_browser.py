@@ -30,12 +30,10 @@ transitions.hold({order}, reason="a colleague was here", by=transitions.By.staff
 """
 #: 3 % from 100,000 won on, 500 won flat, at least 3,000 won
 OTHER_FEES = """
-import itertools, time
 from core.accounts.models import User
 from workflow import fees
 from workflow.tests import factories
 from workflow.transitions import By
-factories._count = itertools.count(int(time.time()))
 fees.add_policy(
     by=By.staff(User.objects.get(email="{email}")), valid_from=None, service_fee_flat_krw=500, service_fee_min_krw=3000,
     service_fee_tiers=[{{"from_krw": 100000, "bp": 300}}],

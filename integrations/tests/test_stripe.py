@@ -287,11 +287,16 @@ def test_disputes_are_read(server):
     dispute = {
         "id": "dp_1", "object": "dispute", "status": "needs_response", "amount": 9198, "currency": "usd", "reason": "fraudulent",
         "charge": "ch_1", "payment_intent": {"id": "pi_1", "object": "payment_intent"},
+        "created": 1795334060, "evidence_details": {"due_by": 1795938860},
     }  # fmt: skip
-    server.replies_with(answer({"object": "list", "url": "/v1/disputes", "has_more": False, "data": [dispute]}))
+    inquiry = {**dispute, "id": "dp_2", "evidence_details": {"due_by": None}}
+    server.replies_with(answer({"object": "list", "url": "/v1/disputes", "has_more": False, "data": [dispute, inquiry]}))
 
+    created, due_by = datetime.fromtimestamp(1795334060, UTC), datetime.fromtimestamp(1795938860, UTC)
+    common = {"charge_id": "ch_1", "payment_intent_id": "pi_1", "created_at": created}
     assert list(stripe.iter_disputes(created_after=NOW)) == [
-        stripe.Dispute("dp_1", "needs_response", 9198, "usd", "fraudulent", charge_id="ch_1", payment_intent_id="pi_1")
+        stripe.Dispute("dp_1", "needs_response", 9198, "usd", "fraudulent", due_by=due_by, **common),
+        stripe.Dispute("dp_2", "needs_response", 9198, "usd", "fraudulent", due_by=None, **common),
     ]
 
 

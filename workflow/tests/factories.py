@@ -5,6 +5,7 @@ tests the talk with them does so against the sandbox.
 """
 
 import itertools
+import secrets
 from datetime import timedelta
 from decimal import Decimal
 
@@ -20,6 +21,8 @@ from workflow.process import Role, State
 from workflow.transitions import By, lock_order, perform
 
 _count = itertools.count(1)
+#: several processes may make people in one database
+_process = secrets.token_hex(3)
 
 FEDEX_NUMBER, EMS_NUMBER = "986578788855", "EG123456785KR"
 
@@ -37,12 +40,14 @@ DESTINATION = Destination(
 
 def customer(**fields) -> User:
     number = next(_count)
-    return User.objects.create_user(f"customer{number}@example.com", None, **{"nickname": f"customer{number}", **fields})
+    name = f"customer{number}-{_process}"
+    return User.objects.create_user(f"{name}@example.com", None, **{"nickname": name, **fields})
 
 
 def staff(*roles: str) -> User:
     number = next(_count)
-    user = User.objects.create_user(f"staff{number}@example.com", None, nickname=f"staff{number}", is_staff=True)
+    name = f"staff{number}-{_process}"
+    user = User.objects.create_user(f"{name}@example.com", None, nickname=name, is_staff=True)
     user.groups.set(Group.objects.filter(name__in=roles))
     return user
 
