@@ -107,13 +107,19 @@ def _take_new_key(refund: Refund) -> None:
 
 
 def _refused(refund: Refund, error: ProviderError) -> None:
-    """Stripe will not: the money is disputed, or went back in the dashboard meanwhile. Its own list is read, then a person decides."""
-    if error.code == "charge_disputed":
+    """Stripe will not: the money is disputed, or went back meanwhile. Its own list is read, then a person decides."""
+    if error.code == "charge_disputed" and not _is_lost(refund.payment_intent_id):
         Refund.objects.filter(pk=refund.pk).update(last_error="waits for the end of a dispute")
         _take_new_key(refund)  # Stripe keeps the refusal under the old one
         return
     settle_refunds_of(refund.payment_intent_id)
     _fail(refund.pk, why=f"{error.code}: {error}"[:300])
+
+
+def _is_lost(payment_intent_id: str) -> bool:
+    """Whether its dispute is over and lost, so that there is nothing left to wait for. One whose news has not come yet is not."""
+    disputes = Dispute.objects.filter(payment_intent_id=payment_intent_id)
+    return disputes.filter(status="lost").exists() and not disputes.filter(closed_at=None).exists()
 
 
 @retried
