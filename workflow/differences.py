@@ -31,6 +31,11 @@ def is_awaited(order: Order, item: Item) -> bool:
     return any(adjustment.item_id == item.pk for adjustment in billed_at_once(order))
 
 
+def is_billed(item: Item) -> bool:
+    """Whether an open invoice asks for the item's price difference, be it of its own or the delivery's."""
+    return Adjustment.objects.filter(item=item, status=AdjustmentStatus.OPEN, invoice__status=InvoiceStatus.OPEN).exists()
+
+
 def bill(adjustments: list[Adjustment], *, invoice: Invoice | None) -> None:
     """Note the invoice that bills them; None as it is withdrawn and the next one will."""
     Adjustment.objects.filter(pk__in=[adjustment.pk for adjustment in adjustments]).update(invoice=invoice)

@@ -17,7 +17,7 @@ from typing import Any
 from core.errors import Invalid
 from core.money import krw_to_usd_cents, part
 from workflow import ledger
-from workflow.models import Invoice, InvoiceKind, InvoiceLine, InvoiceStatus, Item, LedgerEntry, LedgerKind, LineKind, Order
+from workflow.models import Invoice, InvoiceKind, InvoiceLine, InvoiceStatus, Item, ItemStatus, LedgerEntry, LedgerKind, LineKind, Order
 from workflow.models.payments import REFUND_WITHOUT_EFFECT
 
 
@@ -67,6 +67,12 @@ def cancellation(order: Order, *, facts: Mapping[str, Any]) -> list[Back]:
 def is_untouched(order: Order) -> bool:
     """Nothing was bought yet."""
     return order.purchased_at is None and not any(item.was_bought for item in order.items.all())
+
+
+def nothing_was_ever_bought(order: Order) -> bool:
+    """As `is_untouched`, also of an order that has ended; what turned out to be sold out was never bought."""
+    bought = (item for item in order.items.all() if item.paid_price_krw is not None and item.status != ItemStatus.UNAVAILABLE)
+    return order.purchased_at is None and not any(bought)
 
 
 def captures(order: Order) -> list[LedgerEntry]:

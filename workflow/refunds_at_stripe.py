@@ -102,8 +102,13 @@ def _create(refund: Refund) -> stripe.Refund:
 
 
 def _take_new_key(refund: Refund) -> None:
-    """Nothing was made under the old key, and nothing ever will be: Stripe repeats its answer for a day."""
-    Refund.objects.filter(pk=refund.pk, status=RefundStatus.APPROVED).update(key=payments.new_key(refund.key.rpartition(":")[0]))
+    """Nothing was made under the old key, and nothing ever will be: Stripe repeats its answer for a day.
+
+    Only of two that find so: under the key of the first the refund may be made by now.
+    """
+    Refund.objects.filter(pk=refund.pk, key=refund.key, status=RefundStatus.APPROVED).update(
+        key=payments.new_key(refund.key.rpartition(":")[0])
+    )
 
 
 def _refused(refund: Refund, error: ProviderError) -> None:

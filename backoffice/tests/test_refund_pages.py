@@ -70,7 +70,7 @@ def test_the_proposer_reads_why_not_and_the_second_person_has_buttons(sign_in, m
 def test_what_can_be_done_follows_the_state(owner, sign_in):
     finance = sign_in(Role.FINANCE)
     sent = Refund.objects.create(amount_usd_cents=1, reason="late", key="s", status="sent")
-    assert buttons(owner, failed()) == ["again", "hand"]
+    assert buttons(owner, failed()) == ["decline", "again", "hand"]
     assert buttons(owner, for_hands(finance.user)) == ["hand"]
     assert buttons(owner, sent) == []
 
