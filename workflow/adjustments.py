@@ -63,6 +63,8 @@ def sell_out(order_id: int, *, item_ids: Iterable[int], by: By, seen_version: in
     items = [_live_item(order, item_id) for item_id in item_ids]
     if not items:
         raise Invalid(_("Nothing was chosen."), field="item")
+    if any(item.status == ItemStatus.SHIPPED for item in items):
+        raise Invalid(_("This item is no longer part of the order."), field="item")  # it is with the customer, the rest came back
     if any(differences.is_awaited(order, item) for item in items):
         raise Conflict(_("The price difference of this item is being billed; withdraw that first."), code="difference_open")
     _leave(order, items, reason=RefundReason.SOLD_OUT, status=ItemStatus.UNAVAILABLE, by=by, name="sold_out")
@@ -184,6 +186,8 @@ def ask_to_end(order_id: int, *, by: By, run_out: bool = False, seen_version: in
     order = lock_order(order_id) if run_out else locked_for_staff(order_id, roles=SELLERS, by=by, seen_version=seen_version)
     if order.difference_asked_at is None:
         raise Conflict(_("No price difference is waiting to be paid."), code="nothing_to_withdraw")
+    if run_out and not _may_run_out(order):
+        raise TransitionRefused(_("The payment deadline has not passed."), code="deadline_ahead")
     attempt = payments.open_attempt(order, kind=InvoiceKind.ADJUSTMENT)
     if attempt is None:
         return end(order.pk, by=by, run_out=run_out)
@@ -191,6 +195,12 @@ def ask_to_end(order_id: int, *, by: By, run_out: bool = False, seen_version: in
         raise Conflict(_("A payment is being processed. It is settled as soon as it arrives or fails."), code="payment_in_process")
     payments.start_closing(attempt, then_perform={"difference": "run_out" if run_out else "withdraw", "by": by.as_json(), "facts": {}})
     return order
+
+
+def _may_run_out(order: Order) -> bool:
+    """Looked at once more under the lock: the bill that the timer saw may have been replaced, or the order be on hold."""
+    invoice = payments.payable_invoice(order, kind=InvoiceKind.ADJUSTMENT)
+    return not order.hold_reason and invoice is not None and invoice.pay_by is not None and invoice.pay_by <= now()
 
 
 @retried
