@@ -10,6 +10,8 @@ from django.utils.timezone import now
 
 from workflow.models import Adjustment, AdjustmentRoute, AdjustmentStatus, Invoice, InvoiceKind, InvoiceStatus, Item, Order
 
+UNPAID = (AdjustmentStatus.OPEN, AdjustmentStatus.ABSORBED)
+
 
 def carried(order: Order) -> list[Adjustment]:
     """What the next delivery invoice bills too."""
@@ -53,8 +55,7 @@ def let_go(items: list[Item]) -> None:
 
 def replace(items: list[Item]) -> None:
     """A later difference is the whole one to what the customer has paid: it takes the place of one that is not billed, or that we bore."""
-    unpaid = [AdjustmentStatus.OPEN, AdjustmentStatus.ABSORBED]
-    Adjustment.objects.filter(item__in=items, status__in=unpaid).update(status=AdjustmentStatus.WITHDRAWN, settled_at=now())
+    Adjustment.objects.filter(item__in=items, status__in=UNPAID).update(status=AdjustmentStatus.WITHDRAWN, settled_at=now())
 
 
 def paid_krw(item: Item) -> int:
