@@ -119,7 +119,7 @@ class DearerDialog(Dialog):
         return adjustments.may_be_dearer(order, by=by) and any(not item.was_bought for item in live_items(order))
 
     def comes_of(self, order: Order, form: DearerForm) -> dict[str, Any]:
-        prices = form.prices()
+        prices = form.prices() if order.state in adjustments.DEARER_STATES else {}
         return {"dearer": _dearer(order, form.items(), prices) if prices else None}
 
     def save(self, order: Order, form: DearerForm, *, by: By) -> None:

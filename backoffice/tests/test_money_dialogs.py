@@ -312,3 +312,13 @@ def test_a_price_that_the_customer_pays_already_has_no_preview(sign_in):
     response = client.get(url, {"preview": "1", f"price_krw-{item.pk}": "30,000"})
 
     assert response.context["dearer"] is None
+
+
+def test_before_the_payment_a_price_is_refused_and_not_an_error(sign_in):
+    client, order = sign_in(Role.BUYER), order_at(State.AWAITING_ITEM_PAYMENT)
+    item, before = order.items.get(position=2), books(order)
+    typed = {"version": order.version, f"price_krw-{item.pk}": "99000"}
+
+    assert client.get(url_of(order, "dearer"), {"preview": "1", **typed}).status_code == 200
+    assert client.post(url_of(order, "dearer"), typed).status_code == 409
+    assert books(order) == before
