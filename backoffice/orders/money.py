@@ -94,9 +94,10 @@ class Money:
 
 
 def money_of(order: Order, *, by: By) -> Money:
-    sums = dict.fromkeys(LedgerKind, 0)
+    sums, unexpected = dict.fromkeys(LedgerKind, 0), _refunds_of_unapplied(order)
     for entry in order.ledger.all():
-        sums[LedgerKind(entry.kind)] += entry.amount_cents
+        if entry.currency == "usd" and entry.reference not in unexpected:
+            sums[LedgerKind(entry.kind)] += entry.amount_cents
     return Money(
         paid=sums[LedgerKind.CAPTURE],
         back=-(sums[LedgerKind.REFUND] + sums[LedgerKind.REFUND_REVERSAL]),
@@ -107,6 +108,13 @@ def money_of(order: Order, *, by: By) -> Money:
         differences=[DifferenceRow(one, ADJUSTMENT_TONES.get(one.status, "nobody")) for one in order.adjustments.all()],  # type: ignore[call-overload]
         may_settle=bool(by.roles & unapplied.DECIDERS),
     )
+
+
+def _refunds_of_unapplied(order: Order) -> set[str]:
+    """By their names in the ledger: what went back of money that paid no bill is not of what was paid."""
+    unapplied_ids = {entry.pk for entry in order.ledger.all() if entry.kind == LedgerKind.UNAPPLIED}
+    found = (refund for refund in order.refunds.all() if refund.payment_id in unapplied_ids)
+    return {name for refund in found for name in (refund.stripe_id, refund.key) if name}
 
 
 def refund_row(refund: Refund, order: Order, *, by: By) -> RefundRow:
