@@ -214,6 +214,8 @@ def end(order_id: int, *, by: By, run_out: bool) -> Order:
     order = lock_order(order_id)
     if order.difference_asked_at is None:
         return order
+    if run_out and order.hold_reason:
+        raise TransitionRefused(_("The order is on hold: %(reason)s") % {"reason": order.hold_reason}, code="on_hold")
     billed = {adjustment.item_id for adjustment in differences.billed_at_once(order)}
     items = [item for item in order.items.all() if item.pk in billed and item.is_live]
     differences.withdraw(order)

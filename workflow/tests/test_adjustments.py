@@ -336,3 +336,16 @@ def test_what_is_with_the_customer_already_is_not_sold_out(buyer):
         adjustments.sell_out(order.pk, item_ids=items(order)[:1], by=buyer)
 
     assert not Refund.objects.exists()
+
+
+def test_an_item_does_not_leave_while_the_order_is_held_though_its_session_was_being_closed(billed, sandbox, jobs):
+    jobs.run()
+    Invoice.objects.filter(order=billed, kind="adjustment").update(pay_by=now() - timedelta(minutes=1))
+    end_unpaid_differences()
+    hold(billed.pk, reason="asked", by=factories.by(Role.SUPPORT))
+
+    jobs.run()
+
+    assert [item.status for item in factories.reload(billed).items.all()] == ["paid", "paid", "paid"]
+    assert billed.invoices.get(kind="adjustment").status == "open"
+    assert len(open_sessions(sandbox)) == 1
