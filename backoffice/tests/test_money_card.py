@@ -263,3 +263,16 @@ def test_what_came_twice_and_went_back_is_not_counted_against_what_was_paid(sign
     money = sign_in(Role.FINANCE).get(page_url(order)).context["money"]
 
     assert (money.paid, money.back) == (3_714, 0)
+
+
+def test_money_in_another_currency_is_named_in_it_and_has_no_buttons(sign_in):
+    order = order_at(State.AWAITING_DELIVERY_PAYMENT)
+    ledger.book(
+        order=transitions.lock_order(order.pk), kind="unapplied", amount_cents=9_900, currency="eur", source="stripe", reference="pi_eur",
+        payment_intent_id="pi_eur",
+    )  # fmt: skip
+
+    page = sign_in(Role.FINANCE).get(page_url(order))
+
+    assert "99.00 EUR that nobody expected" in shown(page)
+    assert f"/order/{order.pk}/unapplied/" not in page.content.decode()
