@@ -115,8 +115,8 @@ def _end(dispute: Dispute, *, order: Order | None) -> None:
         declined = 0
         for refund in waiting.select_related("order"):
             refunds.promise_sending(refund)
-    if order is not None and (declined or _is_owed(dispute, order)):
-        _show_what_is_left(dispute, order)
+    if declined or (order is not None and _is_owed(dispute, order)):
+        _show_what_is_left(dispute, order=order)
 
 
 def _is_owed(dispute: Dispute, order: Order) -> bool:
@@ -125,7 +125,7 @@ def _is_owed(dispute: Dispute, order: Order) -> bool:
     return any(back.payment == dispute.payment for back in giving_back.of_items(order, gone))
 
 
-def _show_what_is_left(dispute: Dispute, order: Order) -> None:
+def _show_what_is_left(dispute: Dispute, *, order: Order | None) -> None:
     left = ledger.left_cents(dispute.payment) if dispute.payment else 0
     if left:
         text = gettext_noop("The dispute is over (%(status)s) and %(usd)s of the payment are left. Decide what of it goes back.")

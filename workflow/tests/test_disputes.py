@@ -4,11 +4,12 @@ import pytest
 from django.utils.timezone import now
 
 from integrations import stripe
-from workflow import disputes, giving_back, invariants, ledger, refunds, settlement
+from workflow import disputes, giving_back, invariants, ledger, refunds, settlement, unapplied
 from workflow.models import Dispute, LedgerEntry, Order, Refund, StaffTask
 from workflow.process import Role, State
 from workflow.tests import factories
 from workflow.tests.test_checkout import attempt_of, events_of, hand_over, pay
+from workflow.tests.test_unapplied import strangers_payment
 from workflow.transitions import By, TransitionRefused, perform, release
 
 pytestmark = pytest.mark.django_db
@@ -229,3 +230,15 @@ def test_a_dispute_that_was_won_while_the_order_goes_on_leaves_nothing_to_decide
 
 def left_to_decide() -> list[dict[str, str]]:
     return list(StaffTask.objects.filter(key__startswith="dispute-left:", done_at=None).values_list("values", flat=True))
+
+
+def test_money_of_no_order_that_was_on_its_way_back_is_shown_too(sandbox, jobs):
+    unapplied.give_back(strangers_payment(sandbox).pk, by=factories.by(Role.FINANCE))
+    sandbox.dispute(sandbox.books()["sessions"][-1]["id"], deliver=0, amount=1_000)
+    jobs.run()  # Stripe refuses: charged back
+    hand_over(sandbox, jobs, "charge.dispute.created")
+
+    close(sandbox, jobs, Dispute.objects.get(), "lost")
+
+    assert Refund.objects.get().status == "declined"
+    assert left_to_decide() == [{"status": "lost", "usd": "$89.99"}]
