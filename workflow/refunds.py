@@ -112,6 +112,8 @@ def plan_cancellation(order: Order, *, by: "By", facts: dict[str, Any]) -> int:
     return giving_back.total_cents(backs)
 
 
+@retried
+@transaction.atomic
 def refund_lines(
     order_id: int,
     *,
@@ -131,15 +133,14 @@ def refund_lines(
     lines = {pk: cents for pk, cents in lines.items() if cents}
     if not lines or any(cents < 0 for cents in lines.values()):
         raise Invalid(_("Nothing is to be given back."), field="lines")
-    with transaction.atomic():
-        order = locked_for_staff(order_id, roles=PROPOSERS, by=by, seen_version=seen_version)
-        made = plan(order, giving_back.of_lines(order, lines), reason=RefundReason(reason), by=by, discretionary=True, note=note.strip())
-        gone = _let_go(order, leaving)
-        facts = {"reason": reason, "refunds_usd_cents": sum(refund.amount_usd_cents for refund in made)}
-        facts |= {"items": {str(item.position): str(item.status) for item in gone}} if gone else {}
-        waits = any(refund.status == RefundStatus.PROPOSED for refund in made)
-        then = [] if waits else [Effect.SEND_REFUNDS, Effect.NOTIFY_CUSTOMER]
-        record(order, name="refund", from_state=order.state, by=by, facts=facts, then=then, live="order.invoice")
+    order = locked_for_staff(order_id, roles=PROPOSERS, by=by, seen_version=seen_version)
+    made = plan(order, giving_back.of_lines(order, lines), reason=RefundReason(reason), by=by, discretionary=True, note=note.strip())
+    gone = _let_go(order, leaving)
+    facts = {"reason": reason, "refunds_usd_cents": sum(refund.amount_usd_cents for refund in made)}
+    facts |= {"items": {str(item.position): str(item.status) for item in gone}} if gone else {}
+    waits = any(refund.status == RefundStatus.PROPOSED for refund in made)
+    then = [] if waits else [Effect.SEND_REFUNDS, Effect.NOTIFY_CUSTOMER]
+    record(order, name="refund", from_state=order.state, by=by, facts=facts, then=then, live="order.invoice")
     return order
 
 
