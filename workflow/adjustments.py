@@ -63,6 +63,8 @@ def sell_out(order_id: int, *, item_ids: Iterable[int], by: By, seen_version: in
     items = [_live_item(order, item_id) for item_id in item_ids]
     if not items:
         raise Invalid(_("Nothing was chosen."), field="item")
+    if any(item.status == ItemStatus.SHIPPED for item in items):
+        raise Invalid(_("This item is no longer part of the order."), field="item")  # it is with the customer, the rest came back
     if any(differences.is_awaited(order, item) for item in items):
         raise Conflict(_("The price difference of this item is being billed; withdraw that first."), code="difference_open")
     _leave(order, items, reason=RefundReason.SOLD_OUT, status=ItemStatus.UNAVAILABLE, by=by, name="sold_out")
@@ -96,11 +98,11 @@ def raise_prices(order_id: int, *, prices_krw: Mapping[int, int], by: By, seen_v
     if order.difference_asked_at is not None:
         raise Conflict(_("A price difference is waiting to be paid; withdraw it first."), code="difference_open")
     quote = pricing.paid_quote(order)
-    dearer = [(item := _live_item(order, item_id), _difference_krw(item, price)) for item_id, price in prices_krw.items()]
+    dearer = [(item := _live_item(order, item_id), difference_krw(item, price)) for item_id, price in prices_krw.items()]
     if not dearer:
         raise Invalid(_("Nothing was entered."), field="price_krw")
     differences.replace([item for item, _krw in dearer])
-    route = route_of(order, sum(krw for _item, krw in dearer), policy=quote.policy)
+    route = route_of(order, dict(dearer), policy=quote.policy)
     status = AdjustmentStatus.ABSORBED if route == AdjustmentRoute.ABSORBED else AdjustmentStatus.OPEN
     made = [_adjust(order, item, krw, route=route, status=status, by=by) for item, krw in dearer]
     facts: dict[str, Any] = {"differences_krw": {str(item.position): krw for item, krw in dearer}, "route": str(route)}
@@ -115,7 +117,8 @@ def raise_prices(order_id: int, *, prices_krw: Mapping[int, int], by: By, seen_v
     return order
 
 
-def _difference_krw(item: Item, price_krw: Any) -> int:
+def difference_krw(item: Item, price_krw: Any) -> int:
+    """What this unit price is above all that the customer pays for the item already; Invalid where it is not."""
     if item.was_bought:
         raise Invalid(_("This item is bought already."), field="item")
     if isinstance(price_krw, bool) or not isinstance(price_krw, int) or not 0 < price_krw <= MAX_PRICE_KRW // item.quantity:
@@ -126,17 +129,20 @@ def _difference_krw(item: Item, price_krw: Any) -> int:
     return krw
 
 
-def route_of(order: Order, difference_krw: int, *, policy: FeePolicy) -> AdjustmentRoute:
+def route_of(order: Order, differences_krw: Mapping[Item, int], *, policy: FeePolicy) -> AdjustmentRoute:
     """Who pays; what the order's earlier differences used of a limit counts, so that many small ones are one large one."""
-    if _so_far(order, AdjustmentRoute.ABSORBED) + difference_krw <= policy.difference_absorbed_krw:
+    krw, items = sum(differences_krw.values()), list(differences_krw)
+    if _so_far(order, AdjustmentRoute.ABSORBED, without=items) + krw <= policy.difference_absorbed_krw:
         return AdjustmentRoute.ABSORBED
-    if _so_far(order, AdjustmentRoute.DELIVERY) + difference_krw <= policy.difference_carried_krw:
+    if _so_far(order, AdjustmentRoute.DELIVERY, without=items) + krw <= policy.difference_carried_krw:
         return AdjustmentRoute.DELIVERY
     return AdjustmentRoute.INVOICE
 
 
-def _so_far(order: Order, route: AdjustmentRoute) -> int:
+def _so_far(order: Order, route: AdjustmentRoute, *, without: list[Item]) -> int:
+    """Not what a later difference of the same items takes the place of."""
     rows = Adjustment.objects.filter(order=order, route=route).exclude(status=AdjustmentStatus.WITHDRAWN)
+    rows = rows.exclude(item__in=without, status__in=differences.UNPAID)
     return int(rows.order_by().aggregate(sum=Sum("difference_krw"))["sum"] or 0)
 
 
@@ -184,6 +190,8 @@ def ask_to_end(order_id: int, *, by: By, run_out: bool = False, seen_version: in
     order = lock_order(order_id) if run_out else locked_for_staff(order_id, roles=SELLERS, by=by, seen_version=seen_version)
     if order.difference_asked_at is None:
         raise Conflict(_("No price difference is waiting to be paid."), code="nothing_to_withdraw")
+    if run_out and not _may_run_out(order):
+        raise TransitionRefused(_("The payment deadline has not passed."), code="deadline_ahead")
     attempt = payments.open_attempt(order, kind=InvoiceKind.ADJUSTMENT)
     if attempt is None:
         return end(order.pk, by=by, run_out=run_out)
@@ -193,6 +201,12 @@ def ask_to_end(order_id: int, *, by: By, run_out: bool = False, seen_version: in
     return order
 
 
+def _may_run_out(order: Order) -> bool:
+    """Looked at once more under the lock: the bill that the timer saw may have been replaced, or the order be on hold."""
+    invoice = payments.payable_invoice(order, kind=InvoiceKind.ADJUSTMENT)
+    return not order.hold_reason and invoice is not None and invoice.pay_by is not None and invoice.pay_by <= now()
+
+
 @retried
 @transaction.atomic
 def end(order_id: int, *, by: By, run_out: bool) -> Order:
@@ -200,6 +214,8 @@ def end(order_id: int, *, by: By, run_out: bool) -> Order:
     order = lock_order(order_id)
     if order.difference_asked_at is None:
         return order
+    if run_out and order.hold_reason:
+        raise TransitionRefused(_("The order is on hold: %(reason)s") % {"reason": order.hold_reason}, code="on_hold")
     billed = {adjustment.item_id for adjustment in differences.billed_at_once(order)}
     items = [item for item in order.items.all() if item.pk in billed and item.is_live]
     differences.withdraw(order)

@@ -10,6 +10,8 @@ from django.utils.timezone import now
 
 from workflow.models import Adjustment, AdjustmentRoute, AdjustmentStatus, Invoice, InvoiceKind, InvoiceStatus, Item, Order
 
+UNPAID = (AdjustmentStatus.OPEN, AdjustmentStatus.ABSORBED)
+
 
 def carried(order: Order) -> list[Adjustment]:
     """What the next delivery invoice bills too."""
@@ -31,6 +33,11 @@ def is_awaited(order: Order, item: Item) -> bool:
     return any(adjustment.item_id == item.pk for adjustment in billed_at_once(order))
 
 
+def is_billed(item: Item) -> bool:
+    """Whether an open invoice asks for the item's price difference, be it of its own or the delivery's."""
+    return Adjustment.objects.filter(item=item, status=AdjustmentStatus.OPEN, invoice__status=InvoiceStatus.OPEN).exists()
+
+
 def bill(adjustments: list[Adjustment], *, invoice: Invoice | None) -> None:
     """Note the invoice that bills them; None as it is withdrawn and the next one will."""
     Adjustment.objects.filter(pk__in=[adjustment.pk for adjustment in adjustments]).update(invoice=invoice)
@@ -48,8 +55,7 @@ def let_go(items: list[Item]) -> None:
 
 def replace(items: list[Item]) -> None:
     """A later difference is the whole one to what the customer has paid: it takes the place of one that is not billed, or that we bore."""
-    unpaid = [AdjustmentStatus.OPEN, AdjustmentStatus.ABSORBED]
-    Adjustment.objects.filter(item__in=items, status__in=unpaid).update(status=AdjustmentStatus.WITHDRAWN, settled_at=now())
+    Adjustment.objects.filter(item__in=items, status__in=UNPAID).update(status=AdjustmentStatus.WITHDRAWN, settled_at=now())
 
 
 def paid_krw(item: Item) -> int:

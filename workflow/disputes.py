@@ -8,10 +8,11 @@ from django.db import transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext_noop
 
+from core.money import format_usd
 from core.retries import retried
 from integrations import stripe
-from workflow import ledger, refunds
-from workflow.models import Dispute, LedgerEntry, LedgerKind, Order, Refund, RefundStatus
+from workflow import giving_back, ledger, refunds
+from workflow.models import Dispute, ItemStatus, LedgerEntry, LedgerKind, Order, Refund, RefundStatus
 from workflow.tasks import close_task, staff_task
 from workflow.transitions import By, TransitionRefused, hold, lock_order, record, tell
 
@@ -101,13 +102,32 @@ def _show(dispute: Dispute, *, order: Order | None) -> None:
 
 
 def _end(dispute: Dispute, *, order: Order | None) -> None:
-    """Won: refunds that waited are sent. Lost: the money went back by the bank, so they are not. The hold stays until a person ends it."""
+    """Won: refunds that waited are sent. Lost: the money went back by the bank, so they are not; of a part of the payment, a person says
+    what of the rest goes back. The hold stays until a person ends it."""
     close_task(f"dispute:{dispute.stripe_id}")
     text = gettext_noop("The dispute is over (%(status)s). If nothing else stands against it, end the hold.")
     staff_task(key=f"dispute-over:{dispute.stripe_id}", kind="dispute_over", order=order, text=text, status=dispute.status)
-    waiting = Refund.objects.filter(payment_intent_id=dispute.payment_intent_id, status=RefundStatus.APPROVED)
+    # Without a payment's name it would be every refund that is given by hand.
+    waiting = Refund.objects.filter(payment_intent_id=dispute.payment_intent_id or "-", status=RefundStatus.APPROVED)
     if dispute.status == "lost":
-        waiting.update(status=RefundStatus.DECLINED, note=gettext_noop("The bank took the money back by a dispute."))
-        return
-    for refund in waiting.select_related("order"):
-        refunds.promise_sending(refund)
+        declined = waiting.update(status=RefundStatus.DECLINED, note=gettext_noop("The bank took the money back by a dispute."))
+    else:
+        declined = 0
+        for refund in waiting.select_related("order"):
+            refunds.promise_sending(refund)
+    if declined or (order is not None and _is_owed(dispute, order)):
+        _show_what_is_left(dispute, order=order)
+
+
+def _is_owed(dispute: Dispute, order: Order) -> bool:
+    """Whether items left the order while the bank had the money, so that nothing went back for them."""
+    gone = [item for item in order.items.all() if item.status in (ItemStatus.CANCELLED, ItemStatus.UNAVAILABLE)]
+    return any(back.payment == dispute.payment for back in giving_back.of_items(order, gone))
+
+
+def _show_what_is_left(dispute: Dispute, *, order: Order | None) -> None:
+    left = ledger.left_cents(dispute.payment) if dispute.payment else 0
+    if left:
+        text = gettext_noop("The dispute is over (%(status)s) and %(usd)s of the payment are left. Decide what of it goes back.")
+        said = {"status": dispute.status, "usd": format_usd(left)}
+        staff_task(key=f"dispute-left:{dispute.stripe_id}", kind="dispute_over", order=order, text=text, **said)

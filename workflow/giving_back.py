@@ -17,7 +17,7 @@ from typing import Any
 from core.errors import Invalid
 from core.money import krw_to_usd_cents, part
 from workflow import ledger
-from workflow.models import Invoice, InvoiceKind, InvoiceLine, InvoiceStatus, Item, LedgerEntry, LedgerKind, LineKind, Order
+from workflow.models import Invoice, InvoiceKind, InvoiceLine, InvoiceStatus, Item, ItemStatus, LedgerEntry, LedgerKind, LineKind, Order
 from workflow.models.payments import REFUND_WITHOUT_EFFECT
 
 
@@ -66,7 +66,18 @@ def cancellation(order: Order, *, facts: Mapping[str, Any]) -> list[Back]:
 
 def is_untouched(order: Order) -> bool:
     """Nothing was bought yet."""
-    return order.purchased_at is None and not any(item.was_bought for item in order.items.all())
+    return order.purchased_at is None and not any(was_bought(item) for item in order.items.all())
+
+
+def was_bought(item: Item) -> bool:
+    """Also one that has left with a refund since: staff decided then what of it goes back, the rest was spent at the shop."""
+    return item.was_bought or (item.status == ItemStatus.REFUNDED and item.paid_price_krw is not None)
+
+
+def nothing_was_ever_bought(order: Order) -> bool:
+    """As `is_untouched`, also of an order that has ended; what turned out to be sold out was never bought."""
+    bought = (item for item in order.items.all() if item.paid_price_krw is not None and item.status != ItemStatus.UNAVAILABLE)
+    return order.purchased_at is None and not any(bought)
 
 
 def captures(order: Order) -> list[LedgerEntry]:
@@ -107,7 +118,7 @@ def _item_parts(lines: Sequence[InvoiceLine], *, whole: bool, given: dict[int, i
     for line in lines:
         if line.item is None:
             continue
-        if whole or not line.item.was_bought:
+        if whole or not was_bought(line.item):
             parts.append(Part(line, line.amount_usd_cents))
             parts += [Part(fee, cents) for fee, cents in shares.get(line.pk, ())]
         elif krw := min(given.get(line.item.pk, 0), line.amount_krw):
@@ -170,13 +181,14 @@ def fee_shares(lines: Sequence[InvoiceLine]) -> dict[int, list[tuple[InvoiceLine
     """By item line, its share of each service fee line. The shares of all items add up to the fee to the cent, whatever the order in
     which items leave: each is the difference of two roundings of the running sum."""
     items = [line for line in lines if line.kind == LineKind.ITEM]
-    goods = sum(line.amount_usd_cents for line in items)
+    in_cents = any(line.amount_usd_cents for line in items)  # a few won are no cent, and their fee is at least the minimum
+    weights = [line.amount_usd_cents if in_cents else line.amount_krw for line in items]
     shares: dict[int, list[tuple[InvoiceLine, int]]] = {}
     for fee in (line for line in lines if line.kind == LineKind.SERVICE_FEE):
         before = so_far = 0
-        for line in items:
-            so_far += line.amount_usd_cents
-            upto = part(fee.amount_usd_cents, of=so_far, whole=goods) if goods else 0
+        for line, weight in zip(items, weights, strict=True):
+            so_far += weight
+            upto = part(fee.amount_usd_cents, of=so_far, whole=sum(weights))
             shares.setdefault(line.pk, []).append((fee, upto - before))
             before = upto
     return shares

@@ -205,5 +205,5 @@ def proposed_delivery_fee_krw(parcels: "Iterable[Parcel]", *, policy: FeePolicy)
     return sum(
         freight_krw(policy, weight_g=parcel.weight_g, volume_cm3=parcel.volume_cm3 or 0)
         for parcel in parcels
-        if parcel.weight_g and not parcel.closed_at
+        if parcel.weight_g and not parcel.closed_at and not parcel.delivered_at
     )

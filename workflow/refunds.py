@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import F, Q, Sum
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
@@ -22,8 +22,7 @@ from core.retries import retried
 from workflow import differences, giving_back, ledger, payments
 from workflow.giving_back import Back
 from workflow.models import Item, ItemStatus, LedgerEntry, LedgerKind, Order, Refund, RefundLine, RefundReason, RefundStatus
-from workflow.models.payments import REFUND_WITHOUT_EFFECT
-from workflow.process import Effect, Role
+from workflow.process import Effect, Role, State
 from workflow.tasks import close_task, staff_task
 
 if TYPE_CHECKING:
@@ -73,8 +72,9 @@ def plan(order: Order, backs: Iterable[Back], *, reason: RefundReason, by: "By",
 
 def decided_alone(order: Order) -> int:
     """Cents of this order's refunds that one member of staff decided on alone: many small ones are one large one."""
-    alone = Refund.objects.filter(order=order, is_discretionary=True, approved_by=None)
-    alone = alone.exclude(status__in=(*REFUND_WITHOUT_EFFECT, RefundStatus.PROPOSED))
+    alone = Refund.objects.filter(Q(approved_by=None) | Q(approved_by=F("proposed_by")), order=order, is_discretionary=True)
+    # One that failed counts: it may be sent again, or given by hand.
+    alone = alone.exclude(status__in=(RefundStatus.PROPOSED, RefundStatus.DECLINED, RefundStatus.REPLACED))
     return int(alone.order_by().aggregate(sum=Sum("amount_usd_cents"))["sum"] or 0)
 
 
@@ -112,6 +112,8 @@ def plan_cancellation(order: Order, *, by: "By", facts: dict[str, Any]) -> int:
     return giving_back.total_cents(backs)
 
 
+@retried
+@transaction.atomic
 def refund_lines(
     order_id: int,
     *,
@@ -131,15 +133,14 @@ def refund_lines(
     lines = {pk: cents for pk, cents in lines.items() if cents}
     if not lines or any(cents < 0 for cents in lines.values()):
         raise Invalid(_("Nothing is to be given back."), field="lines")
-    with transaction.atomic():
-        order = locked_for_staff(order_id, roles=PROPOSERS, by=by, seen_version=seen_version)
-        made = plan(order, giving_back.of_lines(order, lines), reason=RefundReason(reason), by=by, discretionary=True, note=note.strip())
-        gone = _let_go(order, leaving)
-        facts = {"reason": reason, "refunds_usd_cents": sum(refund.amount_usd_cents for refund in made)}
-        facts |= {"items": {str(item.position): str(item.status) for item in gone}} if gone else {}
-        waits = any(refund.status == RefundStatus.PROPOSED for refund in made)
-        then = [] if waits else [Effect.SEND_REFUNDS, Effect.NOTIFY_CUSTOMER]
-        record(order, name="refund", from_state=order.state, by=by, facts=facts, then=then, live="order.invoice")
+    order = locked_for_staff(order_id, roles=PROPOSERS, by=by, seen_version=seen_version)
+    made = plan(order, giving_back.of_lines(order, lines), reason=RefundReason(reason), by=by, discretionary=True, note=note.strip())
+    gone = _let_go(order, leaving)
+    facts = {"reason": reason, "refunds_usd_cents": sum(refund.amount_usd_cents for refund in made)}
+    facts |= {"items": {str(item.position): str(item.status) for item in gone}} if gone else {}
+    waits = any(refund.status == RefundStatus.PROPOSED for refund in made)
+    then = [] if waits else [Effect.SEND_REFUNDS, Effect.NOTIFY_CUSTOMER]
+    record(order, name="refund", from_state=order.state, by=by, facts=facts, then=then, live="order.invoice")
     return order
 
 
@@ -149,7 +150,7 @@ def _let_go(order: Order, leaving: Iterable[int]) -> list[Item]:
     for item in gone:
         if not item.is_live or item.status == ItemStatus.SHIPPED:
             raise Invalid(_("This item is no longer part of the order."), field="leaving")
-        if differences.is_awaited(order, item):
+        if differences.is_billed(item):
             raise Conflict(_("The price difference of this item is being billed; withdraw that first."), code="difference_open")
         item.status, item.parcel = ItemStatus.REFUNDED, None
     differences.let_go(gone)
@@ -198,24 +199,49 @@ def approve(refund_id: int, *, by: "By") -> Refund:
     refund = _decidable(refund_id, by=by, statuses=(RefundStatus.PROPOSED,), second=True)
     refund.status, refund.approved_by = RefundStatus.APPROVED, by.user
     refund.save(update_fields=["status", "approved_by"])
-    told = [] if refund.reason == RefundReason.CANCELLED else [Effect.NOTIFY_CUSTOMER]
+    told = [] if _is_told(refund) else [Effect.NOTIFY_CUSTOMER]
     _note(refund, "refund_approved", by=by, then=[Effect.SEND_REFUNDS, *told])
     close_task(f"refund:{refund.key}", by=by)
     return refund
 
 
+def _is_told(refund: Refund) -> bool:
+    """The letter about the cancellation named it already."""
+    order = refund.order
+    if refund.reason == RefundReason.CANCELLED or order is None or order.closed_at is None:
+        return refund.reason == RefundReason.CANCELLED
+    return order.closed_at <= refund.created_at and order.events.filter(name="cancel", at__gte=refund.created_at).exists()
+
+
 @retried
 @transaction.atomic
 def decline(refund_id: int, *, by: "By", reason: str) -> Refund:
-    """The second person's no, with a reason; the money stays."""
+    """The second person's no, with a reason; the money stays. One that failed anybody of finance may end so.
+
+    Raises Conflict where it goes back in any case and no other refund gives it back.
+    """
     if not reason.strip():
         raise Invalid(_("Please say why."), field="reason")
-    refund = _decidable(refund_id, by=by, statuses=(RefundStatus.PROPOSED,), second=True)
+    refund = _decidable(refund_id, by=by, statuses=(RefundStatus.PROPOSED, RefundStatus.FAILED), second=True)
+    if _is_owed(refund):
+        raise Conflict(_("Nobody may decline this: what it gives back is the customer's in any case."), code="refund_owed")
     refund.status, refund.approved_by, refund.note = RefundStatus.DECLINED, by.user, reason.strip()[:300]
     refund.save(update_fields=["status", "approved_by", "note"])
     _note(refund, "refund_declined", by=by, reason=refund.note)
     close_task(f"refund:{refund.key}", by=by)
+    close_task(f"refund-failed:{refund.stripe_id or refund.key}", by=by)
     return refund
+
+
+def _is_owed(refund: Refund) -> bool:
+    """Of one that failed: nobody decided on it, and it did not go back otherwise. Of a proposal: what left the order, or ended it, while
+    this was waiting went back without what it holds."""
+    order = refund.order
+    if refund.status == RefundStatus.FAILED:
+        return not refund.is_discretionary and _is_still_due(refund)
+    if refund.lines.filter(invoice_line__item__status=ItemStatus.UNAVAILABLE).exists():
+        return True
+    return order is not None and order.state == State.CANCELLED and giving_back.nothing_was_ever_bought(order)
 
 
 @retried
@@ -223,7 +249,8 @@ def decline(refund_id: int, *, by: "By", reason: str) -> Refund:
 def send_again(refund_id: int, *, by: "By") -> Refund:
     """A refund that failed at Stripe is over there; another one with a key of its own takes its place. It was approved already."""
     failed = _decidable(refund_id, by=by, statuses=(RefundStatus.FAILED,))
-    _check_still_due(failed)
+    if not _is_still_due(failed):
+        raise RefundTooLarge
     lines = list(failed.lines.all())
     again = Refund.objects.get(pk=failed.pk)
     again.pk, again.stripe_id, again.last_error, again.created_at = None, None, "", now()
@@ -250,8 +277,8 @@ def given_by_hand(refund_id: int, *, by: "By", proof: str) -> Refund:
     refund = _decidable(refund_id, by=by, statuses=(RefundStatus.FAILED, RefundStatus.APPROVED))
     if refund.status == RefundStatus.APPROVED and refund.payment_intent_id:
         raise Conflict(_("This refund is on its way to Stripe."), code="refund_under_way")
-    if refund.status == RefundStatus.FAILED:
-        _check_still_due(refund)
+    if refund.status == RefundStatus.FAILED and not _is_still_due(refund):
+        raise RefundTooLarge
     ledger.book(
         order=refund.order,
         invoice=refund.invoice,
@@ -269,13 +296,12 @@ def given_by_hand(refund_id: int, *, by: "By", proof: str) -> Refund:
     return refund
 
 
-def _check_still_due(failed: Refund) -> None:
+def _is_still_due(failed: Refund) -> bool:
     """A failed refund holds nothing back: its payment, or its lines, may have gone back otherwise meanwhile."""
     parts = list(failed.lines.select_related("invoice_line"))
     rest = giving_back.rest_of_lines(part.invoice_line for part in parts)
     gone = any(part.amount_usd_cents > rest[part.invoice_line_id] for part in parts)
-    if gone or (failed.payment is not None and ledger.left_cents(failed.payment) < failed.amount_usd_cents):
-        raise RefundTooLarge
+    return not gone and (failed.payment is None or ledger.left_cents(failed.payment) >= failed.amount_usd_cents)
 
 
 def _decidable(refund_id: int, *, by: "By", statuses: tuple[RefundStatus, ...], second: bool = False) -> Refund:
@@ -289,7 +315,7 @@ def _decidable(refund_id: int, *, by: "By", statuses: tuple[RefundStatus, ...], 
         raise NotFound
     if not by.roles & DECIDERS or by.user is None:
         raise TransitionRefused(_("You may not do this."), code="not_allowed")
-    if second and by.user.pk == refund.proposed_by_id:
+    if second and refund.status == RefundStatus.PROPOSED and by.user.pk == refund.proposed_by_id:
         raise TransitionRefused(_("A second person of finance, or the owner, must approve this refund."), code="not_allowed")
     if refund.status not in statuses:
         raise TransitionRefused(_("This refund is “%(status)s” by now.") % {"status": refund.get_status_display()})

@@ -102,18 +102,29 @@ def _create(refund: Refund) -> stripe.Refund:
 
 
 def _take_new_key(refund: Refund) -> None:
-    """Nothing was made under the old key, and nothing ever will be: Stripe repeats its answer for a day."""
-    Refund.objects.filter(pk=refund.pk, status=RefundStatus.APPROVED).update(key=payments.new_key(refund.key.rpartition(":")[0]))
+    """Nothing was made under the old key, and nothing ever will be: Stripe repeats its answer for a day.
+
+    Only of two that find so: under the key of the first the refund may be made by now.
+    """
+    Refund.objects.filter(pk=refund.pk, key=refund.key, status=RefundStatus.APPROVED).update(
+        key=payments.new_key(refund.key.rpartition(":")[0])
+    )
 
 
 def _refused(refund: Refund, error: ProviderError) -> None:
-    """Stripe will not: the money is disputed, or went back in the dashboard meanwhile. Its own list is read, then a person decides."""
-    if error.code == "charge_disputed":
+    """Stripe will not: the money is disputed, or went back meanwhile. Its own list is read, then a person decides."""
+    if error.code == "charge_disputed" and not _is_lost(refund.payment_intent_id):
         Refund.objects.filter(pk=refund.pk).update(last_error="waits for the end of a dispute")
         _take_new_key(refund)  # Stripe keeps the refusal under the old one
         return
     settle_refunds_of(refund.payment_intent_id)
     _fail(refund.pk, why=f"{error.code}: {error}"[:300])
+
+
+def _is_lost(payment_intent_id: str) -> bool:
+    """Whether its dispute is over and lost, so that there is nothing left to wait for. One whose news has not come yet is not."""
+    disputes = Dispute.objects.filter(payment_intent_id=payment_intent_id)
+    return disputes.filter(status="lost").exists() and not disputes.filter(closed_at=None).exists()
 
 
 @retried

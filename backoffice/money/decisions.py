@@ -67,6 +67,10 @@ def _has_failed(refund: Refund) -> bool:
     return refund.status == RefundStatus.FAILED
 
 
+def _is_undecided(refund: Refund) -> bool:
+    return _is_proposed(refund) or _has_failed(refund)
+
+
 def _is_for_hands(refund: Refund) -> bool:
     return _has_failed(refund) or (refund.status == RefundStatus.APPROVED and not refund.payment_intent_id)
 
@@ -78,7 +82,7 @@ DECISIONS = {
             "approve", _("Approve"), "", _("The refund is approved and goes to Stripe."), _is_proposed, icon="check", look="primary",
         ),
         Decision(
-            "decline", _("Decline"), _("The money stays with us."), _("The refund is declined."), _is_proposed,
+            "decline", _("Decline"), _("The money stays with us."), _("The refund is declined."), _is_undecided,
             asks="reason", asks_label=_("Why not?"), asks_hint=_("Whoever proposed it reads this."), icon="close",
         ),
         Decision(

@@ -38,7 +38,7 @@ def rows() -> list[Row]:
     last, this = months()
     now_on, before = Q(created_at__gte=this), Q(created_at__lt=this)
     found: Any = (
-        Refund.objects.filter(status__in=COUNTED, created_at__gte=last)
+        Refund.objects.filter(Q(payment=None) | Q(payment__currency="usd"), status__in=COUNTED, created_at__gte=last)
         .order_by()
         .values("reason")
         .annotate(

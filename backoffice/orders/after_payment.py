@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from backoffice.numbers import WholeField
 from backoffice.orders.dialogs import Dialog, OrderForm
 from backoffice.orders.going_back import goes_back
+from core.errors import Invalid
 from workflow import adjustments, differences, giving_back, pricing
 from workflow.guards import live_items
 from workflow.models import Adjustment, AdjustmentRoute, Item, Order
@@ -118,23 +119,22 @@ class DearerDialog(Dialog):
         return adjustments.may_be_dearer(order, by=by) and any(not item.was_bought for item in live_items(order))
 
     def comes_of(self, order: Order, form: DearerForm) -> dict[str, Any]:
-        prices = form.prices()
+        prices = form.prices() if order.state in adjustments.DEARER_STATES else {}
         return {"dearer": _dearer(order, form.items(), prices) if prices else None}
 
     def save(self, order: Order, form: DearerForm, *, by: By) -> None:
         adjustments.raise_prices(order.pk, prices_krw=form.prices(), by=by, seen_version=form.seen_version)
 
 
-def _dearer(order: Order, items: list[Item], prices: dict[int, int]) -> dict[str, Any]:
-    """The differences in won and dollars, and who pays them."""
+def _dearer(order: Order, items: list[Item], prices: dict[int, int]) -> dict[str, Any] | None:
+    """The differences in won and dollars, and who pays them; None where no price is above what the customer pays already."""
     quote = pricing.paid_quote(order)
-    unsaved = [
-        Adjustment(order=order, item=item, difference_krw=(prices[item.pk] - (item.price_krw or 0)) * item.quantity)
-        for item in items
-        if item.pk in prices
-    ]
+    found = {item: krw for item in items if item.pk in prices and (krw := _difference(item, prices[item.pk]))}
+    if not found:
+        return None
+    unsaved = [Adjustment(order=order, item=item, difference_krw=krw) for item, krw in found.items()]
     priced = pricing.Priced(lines=pricing.difference_lines(unsaved, quote=quote), policy=quote.policy)
-    route = adjustments.route_of(order, priced.total_krw, policy=quote.policy)
+    route = adjustments.route_of(order, found, policy=quote.policy)
     return {
         "priced": priced,
         "quote": quote,
@@ -142,3 +142,10 @@ def _dearer(order: Order, items: list[Item], prices: dict[int, int]) -> dict[str
         "words": ROUTE_WORDS[route],
         "pay_by": now() + settings.QUOTE_VALID_FOR if route == AdjustmentRoute.INVOICE else None,
     }
+
+
+def _difference(item: Item, price_krw: int) -> int:
+    try:
+        return adjustments.difference_krw(item, price_krw)
+    except Invalid:
+        return 0

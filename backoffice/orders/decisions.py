@@ -42,7 +42,9 @@ class Decision:
 
     def is_for(self, refund: Refund, *, by: By) -> bool:
         is_proposer = by.user is not None and by.user.pk == refund.proposed_by_id
-        if not by.roles & refunds.DECIDERS or refund.status not in self.statuses or (self.by_second_person and is_proposer):
+        if not by.roles & refunds.DECIDERS or refund.status not in self.statuses:
+            return False
+        if self.by_second_person and is_proposer and refund.status == RefundStatus.PROPOSED:
             return False
         return self.name != "by_hand" or refund.status == RefundStatus.FAILED or not refund.payment_intent_id
 
@@ -56,7 +58,7 @@ DECISIONS = {
         ),
         Decision(
             "decline", _("Decline"), _("Nothing goes back; the money stays."), _("The refund is declined."),
-            (RefundStatus.PROPOSED,), "reason", _("Why?"), by_second_person=True,
+            (RefundStatus.PROPOSED, RefundStatus.FAILED), "reason", _("Why?"), by_second_person=True,
         ),
         Decision(
             "again", _("Send again"), _("Another refund with the same lines takes the failed one's place and goes to Stripe."),

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from backoffice.money.amounts import money
 from backoffice.money.words import dispute_reason, dispute_status
 from backoffice.orders.decisions import Decision, decisions_on
 from workflow import adjustments, unapplied
@@ -56,9 +57,18 @@ class RefundRow:
 @dataclass(frozen=True)
 class UnappliedRow:
     payment: LedgerEntry
-    left_usd_cents: int
+    left_cents: int
     #: the bill that it is enough for
     invoice: Invoice | None
+
+    @property
+    def sum(self) -> str:
+        return money(self.left_cents, currency=self.payment.currency)
+
+    @property
+    def is_decidable(self) -> bool:
+        """Here; what came in another currency is decided on in Stripe's dashboard."""
+        return self.payment.currency == "usd"
 
 
 @dataclass(frozen=True)
@@ -94,9 +104,10 @@ class Money:
 
 
 def money_of(order: Order, *, by: By) -> Money:
-    sums = dict.fromkeys(LedgerKind, 0)
+    sums, unexpected = dict.fromkeys(LedgerKind, 0), _refunds_of_unapplied(order)
     for entry in order.ledger.all():
-        sums[LedgerKind(entry.kind)] += entry.amount_cents
+        if entry.currency == "usd" and entry.reference not in unexpected:
+            sums[LedgerKind(entry.kind)] += entry.amount_cents
     return Money(
         paid=sums[LedgerKind.CAPTURE],
         back=-(sums[LedgerKind.REFUND] + sums[LedgerKind.REFUND_REVERSAL]),
@@ -107,6 +118,13 @@ def money_of(order: Order, *, by: By) -> Money:
         differences=[DifferenceRow(one, ADJUSTMENT_TONES.get(one.status, "nobody")) for one in order.adjustments.all()],  # type: ignore[call-overload]
         may_settle=bool(by.roles & unapplied.DECIDERS),
     )
+
+
+def _refunds_of_unapplied(order: Order) -> set[str]:
+    """By their names in the ledger: what went back of money that paid no bill is not of what was paid."""
+    unapplied_ids = {entry.pk for entry in order.ledger.all() if entry.kind == LedgerKind.UNAPPLIED}
+    found = (refund for refund in order.refunds.all() if refund.payment_id in unapplied_ids)
+    return {name for refund in found for name in (refund.stripe_id, refund.key) if name}
 
 
 def refund_row(refund: Refund, order: Order, *, by: By) -> RefundRow:
@@ -126,7 +144,11 @@ def _unapplied(order: Order) -> list[UnappliedRow]:
     """What nobody has decided about. Asks which bill it can pay once for each, as such money is rare."""
     left = left_by_payment(order)
     waiting = [entry for entry in order.ledger.all() if entry.kind == LedgerKind.UNAPPLIED and left[entry.pk]]
-    return [UnappliedRow(entry, left[entry.pk], unapplied.invoice_for(entry, order=order)) for entry in waiting]
+    return [UnappliedRow(entry, left[entry.pk], _payable_by(entry, order)) for entry in waiting]
+
+
+def _payable_by(entry: LedgerEntry, order: Order) -> Invoice | None:
+    return unapplied.invoice_for(entry, order=order) if entry.currency == "usd" else None
 
 
 def _dispute(dispute: Dispute) -> DisputeRow:

@@ -79,7 +79,7 @@ class MoveForm(forms.Form):
 
 
 def bought_items(order: Order) -> list[Item]:
-    return [item for item in order.items.all() if item.was_bought]
+    return [item for item in order.items.all() if giving_back.was_bought(item)]
 
 
 def money_facts(said: Mapping[str, Any]) -> dict[str, Any]:

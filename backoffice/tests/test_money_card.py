@@ -237,3 +237,42 @@ def test_what_the_page_has_read_is_enough_for_the_margin(paid, django_assert_num
     order = reading.load(paid.pk)
     with django_assert_num_queries(0):
         assert margins.margin_of(order) is not None
+
+
+def test_what_came_twice_and_went_back_is_not_counted_against_what_was_paid(sign_in):
+    order = order_at(State.ITEMS_PAID)
+    for currency, cents in (("usd", 3_714), ("eur", 500)):
+        payment = ledger.book(
+            order=transitions.lock_order(order.pk), kind="unapplied", amount_cents=cents, currency=currency, source="stripe",
+            reference=f"pi_{currency}", payment_intent_id=f"pi_{currency}",
+        )  # fmt: skip
+        Refund.objects.create(
+            order=order,
+            payment=payment,
+            amount_usd_cents=cents,
+            reason="dashboard",
+            key=currency,
+            stripe_id=f"re_{currency}",
+            status="sent",
+        )
+        ledger.book(
+            order=transitions.lock_order(order.pk), kind="refund", amount_cents=-cents, currency=currency, source="stripe",
+            reference=f"re_{currency}", payment_intent_id=f"pi_{currency}",
+        )  # fmt: skip
+
+    money = sign_in(Role.FINANCE).get(page_url(order)).context["money"]
+
+    assert (money.paid, money.back) == (3_714, 0)
+
+
+def test_money_in_another_currency_is_named_in_it_and_has_no_buttons(sign_in):
+    order = order_at(State.AWAITING_DELIVERY_PAYMENT)
+    ledger.book(
+        order=transitions.lock_order(order.pk), kind="unapplied", amount_cents=9_900, currency="eur", source="stripe", reference="pi_eur",
+        payment_intent_id="pi_eur",
+    )  # fmt: skip
+
+    page = sign_in(Role.FINANCE).get(page_url(order))
+
+    assert "99.00 EUR that nobody expected" in shown(page)
+    assert f"/order/{order.pk}/unapplied/" not in page.content.decode()

@@ -6,6 +6,7 @@ from backoffice.tests.conftest import books, lines_of, page_url, said, shown, ur
 from workflow import adjustments, refunds, transitions
 from workflow.models import Adjustment, Dispute, Order, Refund
 from workflow.process import Role, State
+from workflow.tests import factories
 from workflow.tests.factories import by, order_at, reload
 from workflow.transitions import perform
 
@@ -284,3 +285,40 @@ def test_a_difference_is_withdrawn_by_a_post(sign_in, waiting):
     assert (Adjustment.objects.get().status, waiting.invoices.get(kind="adjustment").status) == ("withdrawn", "void")
     # and a second press is a message
     assert said(client.post(url, {}, follow=True)) == ["No price difference is waiting to be paid."]
+
+
+def test_the_preview_of_a_price_that_rose_before_names_only_what_will_be_billed(sign_in):
+    client, order = sign_in(Role.BUYER), order_at(State.ITEMS_PAID)
+    item, url = order.items.get(position=2), url_of(order, "dearer")
+    adjustments.raise_prices(order.pk, prices_krw={item.pk: 40_000}, by=by(Role.BUYER))
+    factories.pay_difference(reload(order))
+    adjustments.raise_prices(order.pk, prices_krw={item.pk: 50_000}, by=by(Role.BUYER))
+
+    # of 2 x 32,000 won above the quote 40,000 are paid; the 20,000 that wait for the delivery bill are in it, not beside it
+    dearer = client.get(url, {"preview": "1", f"price_krw-{item.pk}": "52,000"}).context["dearer"]
+    client.post(url, {"version": reload(order).version, f"price_krw-{item.pk}": "52,000"})
+
+    adjustment = Adjustment.objects.latest("pk")
+    assert (adjustment.difference_krw, adjustment.route) == (24_000, "delivery")
+    assert (dearer["priced"].total_krw, dearer["route"]) == (24_000, "delivery")
+
+
+def test_a_price_that_the_customer_pays_already_has_no_preview(sign_in):
+    client, order = sign_in(Role.BUYER), order_at(State.ITEMS_PAID)
+    item, url = order.items.get(position=2), url_of(order, "dearer")
+    adjustments.raise_prices(order.pk, prices_krw={item.pk: 40_000}, by=by(Role.BUYER))
+    factories.pay_difference(reload(order))
+
+    response = client.get(url, {"preview": "1", f"price_krw-{item.pk}": "30,000"})
+
+    assert response.context["dearer"] is None
+
+
+def test_before_the_payment_a_price_is_refused_and_not_an_error(sign_in):
+    client, order = sign_in(Role.BUYER), order_at(State.AWAITING_ITEM_PAYMENT)
+    item, before = order.items.get(position=2), books(order)
+    typed = {"version": order.version, f"price_krw-{item.pk}": "99000"}
+
+    assert client.get(url_of(order, "dearer"), {"preview": "1", **typed}).status_code == 200
+    assert client.post(url_of(order, "dearer"), typed).status_code == 409
+    assert books(order) == before

@@ -70,7 +70,7 @@ def test_the_proposer_reads_why_not_and_the_second_person_has_buttons(sign_in, m
 def test_what_can_be_done_follows_the_state(owner, sign_in):
     finance = sign_in(Role.FINANCE)
     sent = Refund.objects.create(amount_usd_cents=1, reason="late", key="s", status="sent")
-    assert buttons(owner, failed()) == ["again", "hand"]
+    assert buttons(owner, failed()) == ["decline", "again", "hand"]
     assert buttons(owner, for_hands(finance.user)) == ["hand"]
     assert buttons(owner, sent) == []
 
@@ -175,6 +175,8 @@ def test_the_report_counts_what_went_back_by_reason_in_one_statement(owner, djan
     ]
     for number, (reason, status, at, cents) in enumerate(rows):
         Refund.objects.create(amount_usd_cents=cents, reason=reason, status=status, key=str(number), created_at=at)
+    euros = LedgerEntry.objects.create(kind="unapplied", amount_cents=900, currency="eur", source="stripe", reference="pi_eur")
+    Refund.objects.create(amount_usd_cents=900, payment=euros, reason="dashboard", status="sent", key="eur", created_at=this)
     with django_assert_num_queries(1):
         report = refund_report.rows()
     assert [(str(r.reason), r.this_count, r.this_cents, r.last_count, r.last_cents) for r in report] == [

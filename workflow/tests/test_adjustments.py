@@ -12,7 +12,7 @@ from workflow.models import Adjustment, Attempt, Invoice, Order, Refund
 from workflow.process import Role, State, Waits
 from workflow.tests import factories
 from workflow.tests.test_checkout import open_sessions
-from workflow.transitions import By, TransitionRefused, perform
+from workflow.transitions import By, TransitionRefused, hold, perform
 
 pytestmark = pytest.mark.django_db
 
@@ -304,3 +304,48 @@ def test_a_price_that_is_not_above_the_quoted_one_is_refused(order, buyer, price
         adjustments.raise_prices(order.pk, prices_krw={items(order)[1]: price}, by=buyer)
 
     assert not Adjustment.objects.exists()
+
+
+# --- Under two hands ------------------------------------------------------------------------------------------------------
+
+
+def test_a_timer_that_looked_too_early_lets_no_newer_bill_run_out(billed):
+    """It saw the bill before, whose place another one has taken since."""
+    with pytest.raises(Conflict):
+        adjustments.ask_to_end(billed.pk, by=By.job(), run_out=True)
+
+    assert billed.invoices.get(kind="adjustment").status == "open"
+    assert not Refund.objects.exists()
+
+
+def test_nor_one_of_an_order_that_was_held_meanwhile(billed):
+    Invoice.objects.filter(order=billed, kind="adjustment").update(pay_by=now() - timedelta(minutes=1))
+    hold(billed.pk, reason="asked", by=factories.by(Role.SUPPORT))
+
+    with pytest.raises(Conflict):
+        adjustments.ask_to_end(billed.pk, by=By.job(), run_out=True)
+
+    assert not Refund.objects.exists()
+
+
+def test_what_is_with_the_customer_already_is_not_sold_out(buyer):
+    order = factories.order_at(State.SHIPPED)
+    Order.objects.filter(pk=order.pk).update(state="at_warehouse")  # part of it came back and is sent again
+
+    with pytest.raises(Invalid):
+        adjustments.sell_out(order.pk, item_ids=items(order)[:1], by=buyer)
+
+    assert not Refund.objects.exists()
+
+
+def test_an_item_does_not_leave_while_the_order_is_held_though_its_session_was_being_closed(billed, sandbox, jobs):
+    jobs.run()
+    Invoice.objects.filter(order=billed, kind="adjustment").update(pay_by=now() - timedelta(minutes=1))
+    end_unpaid_differences()
+    hold(billed.pk, reason="asked", by=factories.by(Role.SUPPORT))
+
+    jobs.run()
+
+    assert [item.status for item in factories.reload(billed).items.all()] == ["paid", "paid", "paid"]
+    assert billed.invoices.get(kind="adjustment").status == "open"
+    assert len(open_sessions(sandbox)) == 1

@@ -7,8 +7,8 @@ import pytest
 from django.db import OperationalError, connection
 from django.db.models import prefetch_related_objects
 
-from workflow import transitions
-from workflow.models import Order, OrderEvent
+from workflow import refunds, transitions
+from workflow.models import Order, OrderEvent, Refund
 from workflow.process import Role, State
 from workflow.tests import factories
 from workflow.transitions import By, TransitionRefused, perform
@@ -116,3 +116,19 @@ def test_negative_control_without_the_row_lock_both_buttons_start_from_the_same_
     both_passed_the_check = errors or len([r for r in results if r.endswith("done")]) == 2
     assert both_passed_the_check, "without the lock nobody is refused: one is stopped only by the journal's unique number, if at all"
     assert not (rows.count() == 2 and rows[1].from_state == rows[0].to_state)
+
+
+def test_a_refund_that_the_database_gave_up_for_a_lock_is_tried_again_as_every_other_decision_is(monkeypatch):
+    order = factories.order_at(State.ITEMS_PAID)
+    line, lock, given_up = order.invoices.get().lines.first(), transitions.lock_order, []
+
+    def given_up_once(order_id: int) -> Order:
+        if not given_up:
+            given_up.append(1213)
+            raise OperationalError(1213, "Deadlock found when trying to get lock; try restarting transaction")
+        return lock(order_id)
+
+    monkeypatch.setattr(transitions, "lock_order", given_up_once)
+    refunds.refund_lines(order.pk, lines={line.pk: 100}, reason="late", by=factories.by(Role.SUPPORT))
+
+    assert (given_up, Refund.objects.count()) == ([1213], 1)

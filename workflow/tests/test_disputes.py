@@ -1,12 +1,15 @@
 """A customer's bank takes money back: the order is held and the case shown, the state never changes, and the ledger says what we have."""
 
 import pytest
+from django.utils.timezone import now
 
-from workflow import disputes, giving_back, invariants, ledger, settlement
+from integrations import stripe
+from workflow import disputes, giving_back, invariants, ledger, refunds, settlement, unapplied
 from workflow.models import Dispute, LedgerEntry, Order, Refund, StaffTask
 from workflow.process import Role, State
 from workflow.tests import factories
 from workflow.tests.test_checkout import attempt_of, events_of, hand_over, pay
+from workflow.tests.test_unapplied import strangers_payment
 from workflow.transitions import By, TransitionRefused, perform, release
 
 pytestmark = pytest.mark.django_db
@@ -161,3 +164,81 @@ def test_a_disputed_order_is_not_completed(order, sandbox, jobs):
     close(sandbox, jobs, one, "won")
 
     assert factories.complete(factories.reload(order)).state == State.COMPLETED
+
+
+def test_a_lost_dispute_without_a_payments_name_touches_no_refund_that_is_given_by_hand(sandbox):
+    order = factories.order_at(State.AWAITING_ITEM_PAYMENT)
+    perform(order.pk, Order.record_item_payment, by=factories.by(Role.FINANCE), proof="bank letter")
+    perform(order.pk, Order.cancel, by=By.customer(order.customer), reason="x")
+
+    disputes.book(of_charge_only(status="lost"))
+
+    assert Refund.objects.get().status == "approved"
+
+
+def of_charge_only(*, status: str) -> stripe.Dispute:
+    """As Stripe shows one of a charge that was made without a payment intent."""
+    return stripe.Dispute(
+        id="dp_charge", status=status, amount_cents=100, currency="usd", reason="general", charge_id="ch_1", payment_intent_id=None,
+        created_at=now(), due_by=None,
+    )  # fmt: skip
+
+
+def test_a_refund_approved_after_the_dispute_was_lost_fails_and_waits_for_nothing(order, sandbox, jobs):
+    line = order.invoices.get().lines.last()
+    Refund.objects.create(
+        order=order, payment=order.ledger.get(), payment_intent_id=order.ledger.get().payment_intent_id, invoice=line.invoice,
+        amount_usd_cents=100, reason="goodwill", status="proposed", key="BD:refund:1", is_discretionary=True,
+    )  # fmt: skip
+    close(sandbox, jobs, dispute(sandbox, jobs, order, amount=3_000), "lost")
+
+    refunds.approve(Refund.objects.get().pk, by=factories.by(Role.FINANCE))
+    jobs.run()
+
+    assert Refund.objects.get().status == "failed"
+    assert StaffTask.objects.filter(kind="refund_failed", done_at=None).count() == 1
+
+
+def test_a_dispute_of_a_part_that_was_lost_leaves_the_rest_to_a_person(order, sandbox, jobs):
+    perform(order.pk, Order.cancel, by=By.customer(order.customer), reason="x")
+    sandbox.dispute(attempt_of(order).session_id, deliver=0, amount=1_000)
+    jobs.run()
+    hand_over(sandbox, jobs, "charge.dispute.created")
+
+    close(sandbox, jobs, Dispute.objects.get(), "lost")
+
+    assert Refund.objects.get().status == "declined"
+    assert left_to_decide() == [{"status": "lost", "usd": "$27.14"}]
+
+
+def test_an_order_cancelled_while_its_payment_was_disputed_is_shown_when_the_dispute_is_won(order, sandbox, jobs):
+    one = dispute(sandbox, jobs, order)
+    perform(order.pk, Order.cancel, by=By.customer(order.customer), reason="x")
+    jobs.run()
+
+    close(sandbox, jobs, one, "won")
+
+    assert not Refund.objects.exists()
+    assert left_to_decide() == [{"status": "won", "usd": "$37.14"}]
+
+
+def test_a_dispute_that_was_won_while_the_order_goes_on_leaves_nothing_to_decide(order, sandbox, jobs):
+    close(sandbox, jobs, dispute(sandbox, jobs, order), "won")
+
+    assert left_to_decide() == []
+
+
+def left_to_decide() -> list[dict[str, str]]:
+    return list(StaffTask.objects.filter(key__startswith="dispute-left:", done_at=None).values_list("values", flat=True))
+
+
+def test_money_of_no_order_that_was_on_its_way_back_is_shown_too(sandbox, jobs):
+    unapplied.give_back(strangers_payment(sandbox).pk, by=factories.by(Role.FINANCE))
+    sandbox.dispute(sandbox.books()["sessions"][-1]["id"], deliver=0, amount=1_000)
+    jobs.run()  # Stripe refuses: charged back
+    hand_over(sandbox, jobs, "charge.dispute.created")
+
+    close(sandbox, jobs, Dispute.objects.get(), "lost")
+
+    assert Refund.objects.get().status == "declined"
+    assert left_to_decide() == [{"status": "lost", "usd": "$89.99"}]

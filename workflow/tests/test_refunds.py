@@ -3,7 +3,8 @@
 import pytest
 
 from core.errors import Conflict, Invalid
-from workflow import adjustments, invariants, refunds, settlement
+from core.outbox.models import Effect
+from workflow import adjustments, invariants, refunds, refunds_at_stripe, settlement
 from workflow.models import Adjustment, LedgerEntry, Order, Refund, RefundLine, StaffTask
 from workflow.process import Role, State
 from workflow.tests import factories
@@ -267,3 +268,129 @@ def test_money_that_went_back_in_the_dashboard_meanwhile_fails_our_refund_and_as
     with pytest.raises(refunds.RefundTooLarge):
         refunds.send_again(ours.pk, by=factories.by(Role.FINANCE))
     assert broken() == []
+
+
+# --- Nobody decides alone on more than the limit --------------------------------------------------------------------------
+
+
+def test_what_one_person_proposed_and_gave_by_hand_alone_counts_as_decided_alone():
+    order = factories.order_at(State.AWAITING_ITEM_PAYMENT, price_krw=500_000)
+    finance = factories.by(Role.FINANCE)
+    perform(order.pk, Order.record_item_payment, by=finance, proof="bank letter")
+    line = lines_of(order)[0]
+    refunds.refund_lines(order.pk, lines={line: 15_000}, reason="goodwill", by=finance)
+    refunds.given_by_hand(Refund.objects.get().pk, by=finance, proof="cash")
+
+    refunds.refund_lines(order.pk, lines={line: 15_000}, reason="goodwill", by=finance)
+
+    assert [refund.status for refund in Refund.objects.all()] == ["by_hand", "proposed"]
+
+
+def test_what_failed_and_may_be_sent_again_counts_as_decided_alone(order, support):
+    first = lines_of(order)[0]
+    refunds.refund_lines(order.pk, lines={first: 15_000}, reason="goodwill", by=support)
+    Refund.objects.update(status="failed")
+
+    refunds.refund_lines(order.pk, lines={first: 15_000}, reason="goodwill", by=support)
+
+    assert [refund.status for refund in Refund.objects.all()] == ["failed", "proposed"]
+
+
+# --- No refund stays open for ever ----------------------------------------------------------------------------------------
+
+
+def test_a_failed_refund_whose_money_went_back_otherwise_is_declined_by_any_of_finance(paid, sandbox, jobs):
+    finance = factories.by(Role.FINANCE)
+    refunds.refund_lines(paid.pk, lines={lines_of(paid)[1]: 2_000}, reason="damaged", by=finance)
+    sandbox.refund(attempt_of(paid).session_id, amount=3_714, deliver=0)
+    jobs.run()
+    failed = Refund.objects.get(status="failed")
+
+    refunds.decline(failed.pk, by=finance, reason="went back in the dashboard")
+
+    assert [refund.status for refund in Refund.objects.all()] == ["declined", "succeeded"]
+    assert not StaffTask.objects.filter(kind="refund_failed", done_at=None).exists()
+    assert broken() == []
+
+
+def test_a_failed_refund_that_nobody_decided_on_is_not_declined_while_it_is_due(paid):
+    perform(paid.pk, Order.cancel, by=By.customer(paid.customer), reason="x")
+    Refund.objects.update(status="failed")
+
+    with pytest.raises(Conflict):
+        refunds.decline(Refund.objects.get().pk, by=factories.by(Role.FINANCE), reason="no")
+
+    assert Refund.objects.get().status == "failed"
+
+
+def test_a_proposal_is_not_declined_when_its_item_turned_out_to_be_sold_out(support):
+    order = factories.order_at(State.ITEMS_PAID, price_krw=500_000)
+    first = lines_of(order)[0]
+    refunds.refund_lines(order.pk, lines={first: 30_000}, reason="late", by=support)
+    adjustments.sell_out(order.pk, item_ids=[order.items.first().pk], by=support)
+    proposed = Refund.objects.get(status="proposed")
+
+    with pytest.raises(Conflict):
+        refunds.decline(proposed.pk, by=factories.by(Role.FINANCE), reason="no")
+
+    refunds.approve(proposed.pk, by=factories.by(Role.FINANCE))
+    assert sum(line.amount_usd_cents for line in RefundLine.objects.filter(invoice_line=first)) == 35_714
+
+
+def test_a_proposal_is_not_declined_when_the_order_was_cancelled_before_anything_was_bought(support):
+    order = factories.order_at(State.ITEMS_PAID, price_krw=500_000)
+    refunds.refund_lines(order.pk, lines={lines_of(order)[0]: 30_000}, reason="late", by=support)
+    perform(order.pk, Order.cancel, by=By.customer(order.customer), reason="x")
+
+    with pytest.raises(Conflict):
+        refunds.decline(Refund.objects.get(status="proposed").pk, by=factories.by(Role.FINANCE), reason="no")
+
+    paid = order.invoices.get().amount_usd_cents
+    assert sum(refund.amount_usd_cents for refund in Refund.objects.exclude(status="declined")) == paid
+
+
+def test_what_a_cancellation_gives_back_after_the_purchase_may_be_declined(order):
+    perform(order.pk, Order.cancel, by=factories.by(Role.SUPPORT), reason="x", our_fault=True)
+
+    refunds.decline(Refund.objects.get().pk, by=factories.by(Role.FINANCE), reason="it was not our fault")
+
+    assert Refund.objects.get().status == "declined"
+
+
+def test_of_two_that_find_a_failure_stored_under_a_key_only_one_takes_a_new_key(order, support):
+    refunds.refund_lines(order.pk, lines={lines_of(order)[0]: 5_000}, reason="damaged", by=support)
+    one, other = Refund.objects.get(), Refund.objects.get()
+
+    refunds_at_stripe._take_new_key(one)
+    taken = Refund.objects.get().key
+    refunds_at_stripe._take_new_key(other)
+
+    assert one.key != taken == Refund.objects.get().key
+
+
+# --- Items that leave -----------------------------------------------------------------------------------------------------
+
+
+def test_an_item_whose_difference_is_on_the_open_delivery_bill_does_not_leave(support):
+    order = factories.order_at(State.ITEMS_PAID)
+    first = order.items.first()
+    adjustments.raise_prices(order.pk, prices_krw={first.pk: 15_000}, by=factories.by(Role.BUYER))
+    for step in (factories.buy, factories.receive, factories.confirm_fee):
+        step(factories.reload(order))
+
+    with pytest.raises(Conflict):
+        refunds.refund_lines(order.pk, lines={lines_of(order)[0]: 700}, reason="missing", by=support, leaving=[first.pk])
+
+    assert (Adjustment.objects.get().status, Refund.objects.count()) == ("open", 0)
+
+
+# --- What the customer is told --------------------------------------------------------------------------------------------
+
+
+def test_what_the_cancellation_has_told_is_not_told_again_at_its_approval(order):
+    perform(order.pk, Order.cancel, by=factories.by(Role.SUPPORT), reason="lost", our_fault=True)
+
+    refunds.approve(Refund.objects.get().pk, by=factories.by(Role.FINANCE))
+
+    promised = Effect.objects.filter(payload={"order": order.pk, "event": factories.reload(order).events.last().number})
+    assert list(promised.values_list("name", flat=True)) == ["send_refunds"]
