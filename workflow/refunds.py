@@ -199,18 +199,9 @@ def approve(refund_id: int, *, by: "By") -> Refund:
     refund = _decidable(refund_id, by=by, statuses=(RefundStatus.PROPOSED,), second=True)
     refund.status, refund.approved_by = RefundStatus.APPROVED, by.user
     refund.save(update_fields=["status", "approved_by"])
-    told = [] if _is_told(refund) else [Effect.NOTIFY_CUSTOMER]
-    _note(refund, "refund_approved", by=by, then=[Effect.SEND_REFUNDS, *told])
+    _note(refund, "refund_approved", by=by, then=[Effect.SEND_REFUNDS, Effect.NOTIFY_CUSTOMER])
     close_task(f"refund:{refund.key}", by=by)
     return refund
-
-
-def _is_told(refund: Refund) -> bool:
-    """The letter about the cancellation named it already."""
-    order = refund.order
-    if refund.reason == RefundReason.CANCELLED or order is None or order.closed_at is None:
-        return refund.reason == RefundReason.CANCELLED
-    return order.closed_at <= refund.created_at and order.events.filter(name="cancel", at__gte=refund.created_at).exists()
 
 
 @retried

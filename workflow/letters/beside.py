@@ -1,11 +1,10 @@
 """What may come at any time: a question to the customer, and the end of the order before its time."""
 
 from core.money import format_usd
-from core.notices import Letter, Pair
+from core.notices import Letter
 from workflow.letters.about import About
 from workflow.letters.registry import to_customer
-from workflow.models import InvoiceKind, Refund
-from workflow.models.payments import REFUND_WITHOUT_EFFECT
+from workflow.models import InvoiceKind, Refund, RefundStatus
 
 
 @to_customer("ask")
@@ -29,13 +28,23 @@ def question(about: About) -> Letter | None:
     )
 
 
+#: where a second person has still to say yes
+WAITS = {
+    "ko": "환불 금액을 확인하고 있습니다. 확정되면 다시 알려 드릴게요.",
+    "en": "We are looking at what goes back to you, and will write again as soon as that is settled.",
+}
+
+
 @to_customer("cancel")
 def cancelled(about: About) -> Letter:
-    back = int(about.facts.get("refunds_usd_cents") or 0)
+    """What goes back at once, by payment. What a second person has still to approve is told of when they did."""
+    planned = int(about.facts.get("refunds_usd_cents") or 0)
+    refunds = _refunds(about) if planned else []
+    back = sum(refund.amount_usd_cents for refund in refunds)
     reason = str(about.facts.get("reason") or "") if about.event and about.event.actor == "staff" else ""
-    rows = _refund_rows(about) if back else ()
+    rows = tuple((_payment(about, refund), format_usd(refund.amount_usd_cents)) for refund in refunds)
     if about.korean:
-        money = "환불된 금액이 보이기까지 보통 영업일로 5일에서 10일이 걸립니다." if back else _nothing_back(about)
+        money = "환불된 금액이 보이기까지 보통 영업일로 5일에서 10일이 걸립니다." if back else "" if planned else _nothing_back(about)
         return Letter(
             subject=f"주문을 취소했습니다 ({about.number})",
             lines=(
@@ -45,16 +54,16 @@ def cancelled(about: About) -> Letter:
             ),
             rows=rows,
             total=("환불 합계", format_usd(back)) if back else None,
-            after=(money,),
+            after=tuple(filter(None, (money, WAITS["ko"] if back < planned else ""))),
             button=("주문 보기", about.page),
         )
-    money = "It usually takes 5 to 10 business days until you see it." if back else _nothing_back(about)
+    money = "It usually takes 5 to 10 business days until you see it." if back else "" if planned else _nothing_back(about)
     return Letter(
         subject=f"Your order is cancelled ({about.number})",
         lines=("Your order is cancelled.", f"Why: {reason}" if reason else "", "This goes back to you, the way you paid." if back else ""),
         rows=rows,
         total=("Refund", format_usd(back)) if back else None,
-        after=(money,),
+        after=tuple(filter(None, (money, WAITS["en"] if back < planned else ""))),
         button=("See your order", about.page),
     )
 
@@ -66,12 +75,11 @@ def _nothing_back(about: About) -> str:
     return "There is nothing to refund for this order." if paid else "You had not been charged, so there is nothing to refund."
 
 
-def _refund_rows(about: About) -> tuple[Pair, ...]:
-    """What goes back of which payment: the refunds that the cancelling made."""
+def _refunds(about: About) -> list[Refund]:
+    """Those that the cancelling made and that nobody had to approve."""
     assert about.event is not None
-    planned = Refund.objects.filter(order=about.order, created_at__range=(about.order.closed_at, about.event.at))
-    refunds = planned.exclude(status__in=REFUND_WITHOUT_EFFECT).select_related("invoice")
-    return tuple((_payment(about, refund), format_usd(refund.amount_usd_cents)) for refund in refunds)
+    planned = Refund.objects.filter(order=about.order, created_at__range=(about.order.closed_at, about.event.at), approved_by=None)
+    return list(planned.exclude(status=RefundStatus.PROPOSED).select_related("invoice"))
 
 
 def _payment(about: About, refund: Refund) -> str:

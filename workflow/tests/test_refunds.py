@@ -5,6 +5,7 @@ import pytest
 from core.errors import Conflict, Invalid
 from core.outbox.models import Effect
 from workflow import adjustments, invariants, refunds, refunds_at_stripe, settlement
+from workflow.letters import CUSTOMER, About
 from workflow.models import Adjustment, LedgerEntry, Order, Refund, RefundLine, StaffTask
 from workflow.process import Role, State
 from workflow.tests import factories
@@ -387,10 +388,15 @@ def test_an_item_whose_difference_is_on_the_open_delivery_bill_does_not_leave(su
 # --- What the customer is told --------------------------------------------------------------------------------------------
 
 
-def test_what_the_cancellation_has_told_is_not_told_again_at_its_approval(order):
+def test_what_waits_for_a_second_person_is_told_of_when_they_said_yes(order):
     perform(order.pk, Order.cancel, by=factories.by(Role.SUPPORT), reason="lost", our_fault=True)
+    event = factories.reload(order).events.last()
+    letter = CUSTOMER["cancel"](About(factories.reload(order), "en", event))
+    assert (letter.rows, letter.total) == ((), None)
+    assert letter.after == ("We are looking at what goes back to you, and will write again as soon as that is settled.",)
 
     refunds.approve(Refund.objects.get().pk, by=factories.by(Role.FINANCE))
 
     promised = Effect.objects.filter(payload={"order": order.pk, "event": factories.reload(order).events.last().number})
-    assert list(promised.values_list("name", flat=True)) == ["send_refunds"]
+    assert list(promised.values_list("name", flat=True)) == ["send_refunds", "notify_customer"]
+    assert CUSTOMER["cancel"](About(factories.reload(order), "en", event)).rows == ()
