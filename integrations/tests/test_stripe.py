@@ -286,13 +286,22 @@ def test_a_refund_is_asked_for_by_payment_and_key(server):
 def test_disputes_are_read(server):
     dispute = {
         "id": "dp_1", "object": "dispute", "status": "needs_response", "amount": 9198, "currency": "usd", "reason": "fraudulent",
-        "charge": "ch_1", "payment_intent": {"id": "pi_1", "object": "payment_intent"},
+        "charge": "ch_1", "payment_intent": {"id": "pi_1", "object": "payment_intent"}, "created": 1795334000,
+        "evidence_details": {"due_by": 1795938800},
     }  # fmt: skip
     server.replies_with(answer({"object": "list", "url": "/v1/disputes", "has_more": False, "data": [dispute]}))
 
-    assert list(stripe.iter_disputes(created_after=NOW)) == [
-        stripe.Dispute("dp_1", "needs_response", 9198, "usd", "fraudulent", charge_id="ch_1", payment_intent_id="pi_1")
-    ]
+    (found,) = stripe.iter_disputes(created_after=NOW)
+
+    assert (found.id, found.status, found.amount_cents, found.currency, found.reason) == (
+        "dp_1",
+        "needs_response",
+        9198,
+        "usd",
+        "fraudulent",
+    )
+    assert (found.charge_id, found.payment_intent_id) == ("ch_1", "pi_1")
+    assert (int(found.created_at.timestamp()), found.due_by and int(found.due_by.timestamp())) == (1795334000, 1795938800)
 
 
 def test_an_empty_id_is_never_asked_for(server):
