@@ -1,12 +1,18 @@
 """Beside the state: holding an order, asking its customer, looking at the courier. Each is a small dialog over one function."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from backoffice.orders import reading
+from core.errors import BidangilError
 from workflow import transitions, work
 from workflow.models import Order
 from workflow.transitions import ASKERS, HOLDERS, By
@@ -77,3 +83,24 @@ def offered(order: Order, *, by: By) -> list[Aside]:
     if order.is_closed:
         return []
     return [aside for aside in ASIDES.values() if by.roles & aside.roles and aside.makes_sense(order)]
+
+
+def answer(
+    request: HttpRequest, order: Order, aside: Any, *, run: Callable[[str], object], action: str, frame: Mapping[str, Any], **more: Any
+) -> HttpResponse:
+    """A dialog that asks for one text at most: shown on a GET, acted on by a POST (`run` gets the text), and shown again with what was
+    refused. `aside` is an `Aside` or looks like one."""
+    refused, status = None, 200
+    form = aside.form(request.POST if request.method == "POST" else None)
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            try:
+                run(form.cleaned_data.get(aside.asks, ""))
+            except BidangilError as error:
+                refused, status = error, error.status_code
+            else:
+                messages.success(request, aside.done)
+                return HttpResponseRedirect(reverse("admin:workflow_order_change", args=[order.pk]))
+    context = {**frame, **reading.heading(order), "title": aside.label, "aside": aside, "form": form, "refused": refused, "action": action}
+    return render(request, "backoffice/order/aside.html", {**context, **more}, status=status)

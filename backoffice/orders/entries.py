@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from backoffice.access import acting
-from backoffice.orders import reading
+from backoffice.orders import beside, reading
 from backoffice.orders.beside import ASIDES
 from backoffice.orders.forms import EntryForm
 from backoffice.orders.next_move import entry
@@ -100,18 +100,8 @@ def set_aside(request: HttpRequest, order_id: int, name: str, *, frame: Mapping[
         raise Http404
     if not acting(request).roles & aside.roles:
         raise PermissionDenied
-    order, refused, status = reading.load(order_id), None, 200
-    form = aside.form(request.POST if request.method == "POST" else None)
-    if request.method == "POST":
-        status = 422
-        if form.is_valid():
-            try:
-                aside.run(order, by=acting(request), text=form.cleaned_data.get(aside.asks, ""))
-            except BidangilError as error:
-                refused, status = error, error.status_code
-            else:
-                messages.success(request, aside.done)
-                return HttpResponseRedirect(reverse("admin:workflow_order_change", args=[order_id]))
+    order = reading.load(order_id)
     action = reverse("admin:workflow_order_beside", args=[order_id, name])
-    context = {**frame, **reading.heading(order), "title": aside.label, "aside": aside, "form": form, "refused": refused, "action": action}
-    return render(request, "backoffice/order/aside.html", context, status=status)
+    return beside.answer(
+        request, order, aside, run=lambda text: aside.run(order, by=acting(request), text=text), action=action, frame=frame
+    )

@@ -8,12 +8,11 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.access import acting
-from backoffice.orders import reading
+from backoffice.orders import beside, reading
 from backoffice.orders.decisions import DECISIONS
 from backoffice.orders.money import refund_row
 from core.errors import BidangilError
@@ -30,29 +29,15 @@ def decide(request: HttpRequest, order_id: int, refund_id: int, name: str, *, fr
         raise Http404
     if not acting(request).roles & refunds.DECIDERS:
         raise PermissionDenied
-    refused, status = None, 200
-    form = decision.form(request.POST if request.method == "POST" else None)
-    if request.method == "POST":
-        status = 422
-        if form.is_valid():
-            try:
-                decision.run(refund, by=acting(request), text=form.cleaned_data.get(decision.asks, ""))
-            except BidangilError as error:
-                refused, status = error, error.status_code
-            else:
-                messages.success(request, decision.done)
-                return HttpResponseRedirect(reverse("admin:workflow_order_change", args=[order_id]))
-    context = {
-        **frame,
-        **reading.heading(order),
-        "title": decision.label,
-        "aside": decision,
-        "refund": refund_row(refund, order, by=acting(request)),
-        "form": form,
-        "refused": refused,
-        "action": reverse("admin:workflow_order_decide", args=[order_id, refund_id, name]),
-    }
-    return render(request, "backoffice/order/aside.html", context, status=status)
+    return beside.answer(
+        request,
+        order,
+        decision,
+        run=lambda text: decision.run(refund, by=acting(request), text=text),
+        action=reverse("admin:workflow_order_decide", args=[order_id, refund_id, name]),
+        frame=frame,
+        refund=refund_row(refund, order, by=acting(request)),
+    )
 
 
 # --- One button each ------------------------------------------------------------------------------------------------------
