@@ -54,8 +54,9 @@ class Decision:
 
     def form(self, data: Any = None) -> forms.Form:
         form = forms.Form(data, auto_id="dialog-%s")
-        area = forms.Textarea(attrs={"rows": 3})
-        form.fields[self.asks] = forms.CharField(label=self.asks_label, help_text=self.asks_hint, max_length=300, widget=area)
+        if self.asks:
+            area = forms.Textarea(attrs={"rows": 3})
+            form.fields[self.asks] = forms.CharField(label=self.asks_label, help_text=self.asks_hint, max_length=300, widget=area)
         return form
 
 
@@ -79,14 +80,16 @@ DECISIONS = {
     made.name: made
     for made in (
         Decision(
-            "approve", _("Approve"), "", _("The refund is approved and goes to Stripe."), _is_proposed, icon="check", look="primary",
+            "approve", _("Approve"), _("It goes to Stripe at once, and the customer is told."),
+            _("The refund is approved and goes to Stripe."), _is_proposed, icon="check", look="primary",
         ),
         Decision(
             "decline", _("Decline"), _("The money stays with us."), _("The refund is declined."), _is_undecided,
             asks="reason", asks_label=_("Why not?"), asks_hint=_("Whoever proposed it reads this."), icon="close",
         ),
         Decision(
-            "again", _("Send again"), "", _("Another refund takes its place and goes to Stripe."), _has_failed,
+            "again", _("Send again"), _("Another refund with the same lines takes the failed one's place and goes to Stripe."),
+            _("The refund is sent again."), _has_failed,
             icon="replay", look="primary",
         ),
         Decision(

@@ -11,8 +11,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.money.amounts import money
+from backoffice.money.decisions import Decision, offered
 from backoffice.money.words import dispute_reason, dispute_status
-from backoffice.orders.decisions import Decision, decisions_on
 from workflow import adjustments, unapplied
 from workflow.invoices import line_title
 from workflow.margins import left_by_payment
@@ -136,7 +136,7 @@ def refund_row(refund: Refund, order: Order, *, by: By) -> RefundRow:
         lines=lines,
         tone=REFUND_TONES.get(RefundStatus(refund.status), "nobody"),
         decided=DECIDED_WORDS.get(RefundStatus(refund.status), _("approved by")),
-        decisions=decisions_on(refund, by=by),
+        decisions=offered(refund, by=by),
     )
 
 

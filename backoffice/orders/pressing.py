@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.access import acting
+from backoffice.money.decisions import DECISIONS
 from backoffice.orders import beside, reading
-from backoffice.orders.decisions import DECISIONS
 from backoffice.orders.money import refund_row
 from core.errors import BidangilError
 from workflow import adjustments, refunds, unapplied
@@ -33,7 +33,7 @@ def decide(request: HttpRequest, order_id: int, refund_id: int, name: str, *, fr
         request,
         order,
         decision,
-        run=lambda text: decision.run(refund, by=acting(request), text=text),
+        run=lambda text: decision.run(refund.pk, by=acting(request), text=text),
         action=reverse("admin:workflow_order_decide", args=[order_id, refund_id, name]),
         frame=frame,
         refund=refund_row(refund, order, by=acting(request)),

@@ -82,7 +82,7 @@ def urls(order) -> list[str]:
         *(work_url(order, task) for task in TASKS),
         *(f"/admin/workflow/order/{order.pk}/beside/{name}/" for name in BESIDE),
         *(f"/admin/workflow/order/{order.pk}/{name}/" for name in ("refund", "sold_out", "dearer")),
-        *(f"/admin/workflow/order/{order.pk}/refund/{refund.pk}/{name}/" for name in ("approve", "decline", "again", "by_hand")),
+        *(f"/admin/workflow/order/{order.pk}/refund/{refund.pk}/{name}/" for name in ("approve", "decline", "again", "hand")),
     ]
 
 

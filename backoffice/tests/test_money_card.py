@@ -113,7 +113,7 @@ def decide_url(refund: Refund, name: str) -> str:
 def test_a_failed_refund_is_sent_again(sign_in, failed):
     client, before = sign_in(Role.FINANCE), books(failed.order)
     page = client.get(page_url(failed.order)).content.decode()
-    assert all(decide_url(failed, name) in page for name in ("again", "by_hand"))
+    assert all(decide_url(failed, name) in page for name in ("again", "hand"))
     assert client.get(decide_url(failed, "again")).status_code == 200
     assert books(failed.order) == before
 
@@ -126,10 +126,10 @@ def test_a_failed_refund_is_sent_again(sign_in, failed):
 
 def test_a_refund_given_by_hand_needs_its_proof(sign_in, failed):
     client, before = sign_in(Role.FINANCE), books(failed.order)
-    response = client.post(decide_url(failed, "by_hand"), {"proof": " "})
+    response = client.post(decide_url(failed, "hand"), {"proof": " "})
     assert (response.status_code, books(failed.order)) == (422, before)
 
-    client.post(decide_url(failed, "by_hand"), {"proof": "Bank line 4711"})
+    client.post(decide_url(failed, "hand"), {"proof": "Bank line 4711"})
 
     entry = LedgerEntry.objects.get(kind="refund")
     assert (entry.amount_cents, entry.note, Refund.objects.get().status) == (-500, "Bank line 4711", "by_hand")

@@ -117,7 +117,7 @@ def test_the_proposer_cannot_decline_either_and_keeps_what_was_typed(sign_in, mo
 
 def test_a_failed_refund_is_sent_again_once(owner):
     refund = failed()
-    assert said(owner.post(url(refund, "again"), follow=True)) == ["Another refund takes its place and goes to Stripe."]
+    assert said(owner.post(url(refund, "again"), follow=True)) == ["The refund is sent again."]
     again = Refund.objects.get(retry_of=refund)
     assert (again.status, again.amount_usd_cents, again.stripe_id) == ("approved", 700, None)
 
