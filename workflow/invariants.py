@@ -156,7 +156,7 @@ def _refunded_too_much() -> Iterator[str]:
     # One that failed before we heard of it was never booked, and need not be, whatever became of it afterwards.
     for refund in (
         Refund.objects.filter(stripe_id__isnull=False)
-        .exclude(status__in=[RefundStatus.FAILED, RefundStatus.REPLACED, RefundStatus.BY_HAND])
+        .exclude(status__in=(*REFUND_WITHOUT_EFFECT, RefundStatus.BY_HAND))
         .exclude(stripe_id__in=LedgerEntry.objects.filter(kind=LedgerKind.REFUND).values("reference"))
     ):
         yield f"{refund.key}: at Stripe and not in the ledger"

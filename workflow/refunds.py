@@ -229,7 +229,8 @@ def _is_owed(refund: Refund) -> bool:
     this was waiting went back without what it holds."""
     order = refund.order
     if refund.status == RefundStatus.FAILED:
-        return not refund.is_discretionary and _is_still_due(refund)
+        decided = refund.is_discretionary or refund.reason == RefundReason.DASHBOARD
+        return not decided and _is_still_due(refund)
     if refund.lines.filter(invoice_line__item__status=ItemStatus.UNAVAILABLE).exists():
         return True
     return order is not None and order.state == State.CANCELLED and giving_back.nothing_was_ever_bought(order)

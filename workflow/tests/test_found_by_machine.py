@@ -36,6 +36,19 @@ def test_a_refund_that_failed_before_we_heard_of_it_and_is_sent_again_is_no_faul
     assert broken() == []
 
 
+def test_a_refund_of_the_dashboard_that_failed_unheard_may_be_declined(order, sandbox, jobs):
+    pay(sandbox, jobs, order)
+    sandbox.refund(attempt_of(order).session_id, amount=100, deliver=0)
+    sandbox.settle_refund(sandbox.books()["refunds"][0]["id"], status="failed", deliver=0)
+    settlement.receive(events_of(sandbox, "refund.failed")[0])
+    jobs.run()
+
+    refunds.decline(Refund.objects.get().pk, by=factories.by(Role.FINANCE), reason="made by mistake")
+
+    assert (Refund.objects.get().status, LedgerEntry.objects.count()) == ("declined", 1)
+    assert broken() == []
+
+
 def test_a_dispute_that_is_heard_of_before_its_payment_is_booked_after_it(order, sandbox, jobs):
     session = attempt_of(order).session_id
     sandbox.pay(session, deliver=0)
