@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from integrations import stripe
 from workflow.models import Attempt, AttemptStatus, Dispute, Invoice, InvoiceStatus, LedgerEntry, LedgerKind, Refund
-from workflow.models.payments import MONEY_BACK, MONEY_IN
+from workflow.models.ledger import MONEY_BACK, MONEY_IN
 from workflow.refunds_at_stripe import ENDED, TAKEN, _status_of
 
 #: rows of the ledger read at once

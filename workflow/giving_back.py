@@ -18,7 +18,7 @@ from core.errors import Invalid
 from core.money import krw_to_usd_cents, part
 from workflow import ledger
 from workflow.models import Invoice, InvoiceKind, InvoiceLine, InvoiceStatus, Item, ItemStatus, LedgerEntry, LedgerKind, LineKind, Order
-from workflow.models.payments import REFUND_WITHOUT_EFFECT
+from workflow.models.ledger import REFUND_WITHOUT_EFFECT
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from django.db.models import Sum
 from workflow import payments
 from workflow.ledger import NOT_TAKEN
 from workflow.models import Dispute, Invoice, InvoiceKind, LedgerEntry, LedgerKind, Refund
-from workflow.models.payments import REFUND_WITHOUT_EFFECT
+from workflow.models.ledger import REFUND_WITHOUT_EFFECT
 
 
 def left_of(rows: Iterable[LedgerEntry]) -> dict[int, int]:

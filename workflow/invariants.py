@@ -29,8 +29,9 @@ from workflow.models import (
     RefundStatus,
     StaffTask,
 )
+from workflow.models.ledger import MONEY_BACK, MONEY_IN, REFUND_WITHOUT_EFFECT
 from workflow.models.orders import DEAD
-from workflow.models.payments import MONEY_BACK, MONEY_IN, OPEN_ATTEMPT, REFUND_WITHOUT_EFFECT
+from workflow.models.payments import OPEN_ATTEMPT
 from workflow.process import State
 
 Check = Callable[[], Iterator[str]]

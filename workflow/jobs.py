@@ -28,7 +28,7 @@ from workflow.models import (
     Refund,
     StripeEvent,
 )
-from workflow.models.payments import OPEN_REFUND
+from workflow.models.ledger import OPEN_REFUND
 from workflow.process import State
 from workflow.transitions import By, TransitionRefused, ask, perform
 

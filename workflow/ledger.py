@@ -10,7 +10,7 @@ from django.db.models import Q, Sum
 from django.utils.timezone import now
 
 from workflow.models import Dispute, Invoice, LedgerEntry, LedgerKind, Order, Refund
-from workflow.models.payments import REFUND_WITHOUT_EFFECT
+from workflow.models.ledger import REFUND_WITHOUT_EFFECT
 
 #: money that a customer's bank asks about or that came back to us is still here
 NOT_TAKEN = Q(status="won") | Q(status="prevented") | Q(status__startswith="warning_")

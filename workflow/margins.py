@@ -21,7 +21,7 @@ from workflow.models import (
     Order,
     RefundStatus,
 )
-from workflow.models.payments import MONEY_BACK, MONEY_IN, REFUND_WITHOUT_EFFECT
+from workflow.models.ledger import MONEY_BACK, MONEY_IN, REFUND_WITHOUT_EFFECT
 
 #: such refunds are decided on, and the ledger has nothing of them yet
 NOT_BOOKED = (RefundStatus.APPROVED,)

@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 
 from workflow.intake import WantedItem, rows_of
 from workflow.models import Dispute, Invoice, InvoiceLine, LedgerEntry, Order, OrderEvent, Parcel, PayLink, Refund, RefundStatus
-from workflow.models.payments import MONEY_BACK, MONEY_IN, OPEN_REFUND
+from workflow.models.ledger import MONEY_BACK, MONEY_IN, OPEN_REFUND
 from workflow.process import CLOSED
 
 

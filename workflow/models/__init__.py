@@ -1,31 +1,34 @@
-"""The rows of one order: `orders.py` (order, items), `payments.py` (quotes, invoices, attempts, ledger, refunds), `shipments.py`
-(parcels and what couriers say) and `journal.py` (what happened, and what staff must look at)."""
+"""The rows of one order: `orders.py` (order, items), `payments.py` (quotes, invoices, attempts), `ledger.py` (money that moved: ledger,
+refunds, price differences, disputes), `shipments.py` (parcels and what couriers say) and `journal.py` (what happened, and what staff
+must look at)."""
 
 from workflow.models.journal import OrderEvent, StaffTask
-from workflow.models.orders import Item, ItemStatus, Order, new_order_number
-from workflow.models.payments import (
+from workflow.models.ledger import (
     Adjustment,
     AdjustmentRoute,
     AdjustmentStatus,
+    Dispute,
+    LedgerEntry,
+    LedgerKind,
+    Reconciliation,
+    Refund,
+    RefundLine,
+    RefundReason,
+    RefundStatus,
+)
+from workflow.models.orders import Item, ItemStatus, Order, new_order_number
+from workflow.models.payments import (
     Attempt,
     AttemptStatus,
-    Dispute,
     ExchangeRate,
     FeePolicy,
     Invoice,
     InvoiceKind,
     InvoiceLine,
     InvoiceStatus,
-    LedgerEntry,
-    LedgerKind,
     LineKind,
     PayLink,
     Quote,
-    Reconciliation,
-    Refund,
-    RefundLine,
-    RefundReason,
-    RefundStatus,
     StripeEvent,
 )
 from workflow.models.shipments import Parcel, TrackingEvent
