@@ -1,6 +1,7 @@
 """One invoice, one session, one charge: opening, closing, paying, and whatever goes wrong between, against the sandbox's Stripe."""
 
 from datetime import timedelta
+from time import sleep
 
 import pytest
 from django.db import transaction
@@ -94,9 +95,8 @@ def test_a_fault_before_anything_was_made_ends_in_one_session(sandbox, jobs, mod
     sandbox.faults("stripe", mode, path="/checkout/sessions", times=4)
     order = factories.order_at(State.AWAITING_ITEM_PAYMENT)
 
-    for _try in range(15):  # a connection that is dropped may take the next one along
-        if open_sessions(sandbox):
-            break
+    for _try in range(5):
+        sleep(0.05)  # a call that was broken off holds its key for some milliseconds, and meets no fault while it does
         jobs.run()
         make_due()
         EffectRow.objects.filter(name="open_checkout").update(quarantined_at=None)

@@ -119,7 +119,7 @@ def test_killing_the_monitor_is_noticed_and_results_are_collected_again(worker: 
     cluster = worker.cluster
     os.kill(worker.members()[2], signal.SIGKILL)
     worker.enqueue("unsettled")
-    wait_for(lambda: worker.cluster not in (cluster, 0), seconds=90, why="the cluster is restarted")
+    wait_for(lambda: worker.cluster not in (cluster, 0), seconds=30, why="the cluster is restarted")
     wait_for(lambda: actor.call("queue_length") == 0, seconds=30, why="the job is settled")
 
 
