@@ -116,6 +116,8 @@ def test_killing_a_busy_worker_loses_no_job(worker: Worker) -> None:
 
 
 def test_killing_the_monitor_is_noticed_and_results_are_collected_again(worker: Worker, actor: Actor) -> None:
+    worker.enqueue("settled")
+    wait_for(lambda: "end settled" in worker.lines() and actor.call("queue_length") == 0, why="the monitor is up and waits for results")
     cluster = worker.cluster
     os.kill(worker.members()[2], signal.SIGKILL)
     worker.enqueue("unsettled")
