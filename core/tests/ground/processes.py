@@ -29,3 +29,15 @@ def read(pid: int, name: str) -> bytes:
 def alive(pid: int) -> bool:
     status = read(pid, "status")
     return bool(status) and b"State:\tZ" not in status
+
+
+def described(pid: int) -> str:
+    """What a process is and where it stands, for the words of a failed test."""
+    threads = [f"{task.name}@{read(pid, f'task/{task.name}/wchan').decode() or '?'}" for task in Path(f"/proc/{pid}/task").glob("*")]
+    state = next((line for line in read(pid, "status").decode().splitlines() if line.startswith("State")), "State: gone")
+    command = read(pid, "cmdline").replace(b"\0", b" ").decode(errors="replace")[-80:]
+    return f"{pid} below {parent_of(pid)}: {command} · {state} · {' '.join(threads)}"
+
+
+def parent_of(pid: int) -> str:
+    return next((line.split()[1] for line in read(pid, "status").decode().splitlines() if line.startswith("PPid")), "?")

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from core.management.commands.cluster import LAST_WORD_S
 from core.tests.ground.conftest import MANAGE, Ground, database_of_its_own, free_port
 from core.tests.ground.processes import alive, family, read
-from core.tests.ground.waiting import wait_for
+from core.tests.ground.waiting import wait_for, wait_until_gone
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -74,7 +75,7 @@ def test_killed_outright_it_leaves_nothing_behind(empty: Ground) -> None:
     everything = family(process.pid)
     process.kill()
     process.wait()
-    wait_for(lambda: not any(alive(pid) for pid in everything), seconds=20, why="all end by themselves")
+    wait_until_gone(everything, seconds=LAST_WORD_S + 10, why="all end by themselves")
 
 
 def test_when_a_part_ends_by_itself_all_of_it_ends_and_says_so(empty: Ground) -> None:

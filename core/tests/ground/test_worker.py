@@ -10,15 +10,18 @@ from typing import Any
 
 import pytest
 
+from core.management.commands.cluster import LAST_WORD_S
 from core.tests.ground.actor import Actor
 from core.tests.ground.conftest import MANAGE, Ground
 from core.tests.ground.processes import alive, children, family, read
-from core.tests.ground.waiting import wait_for
+from core.tests.ground.waiting import wait_for, wait_until_gone
 
 pytestmark = pytest.mark.timeout(180)
 JOB = "core.tests.ground.jobs.job"
 #: Quick enough to wait for: a job that was lost comes back after 6 s.
 QUICK = {"JOB_TIMEOUT_S": "4", "JOB_RETRY_S": "6", "SLOW_JOB_TIMEOUT_S": "4", "SLOW_JOB_RETRY_S": "6"}
+#: A cluster whose parent is gone ends in order, mostly within 3 s, and in any case by the hard end; then it needs a moment to be swept.
+GONE_S = LAST_WORD_S + 10
 
 
 class Worker:
@@ -146,7 +149,7 @@ def test_when_its_parent_or_itself_is_killed_nothing_stays_behind(ground: Ground
     pids = worker.all_pids()[1:]
     worker.process.kill()
     worker.process.wait()
-    wait_for(lambda: not any(alive(pid) for pid in pids), seconds=15, why="the clusters end by themselves")
+    wait_until_gone(pids, seconds=GONE_S, why="the clusters end by themselves")
 
 
 def test_it_ends_with_the_process_that_started_it(ground: Ground) -> None:
@@ -156,7 +159,7 @@ def test_it_ends_with_the_process_that_started_it(ground: Ground) -> None:
     pids = family(parent.pid)[1:]
     parent.kill()
     parent.wait()
-    wait_for(lambda: not any(alive(pid) for pid in pids), seconds=20, why="the worker ends when its parent is gone")
+    wait_until_gone(pids, seconds=GONE_S, why="the worker ends when its parent is gone")
 
 
 def heartbeat(actor: Actor, pid: int) -> dict[str, Any] | None:

@@ -1,7 +1,9 @@
 """Waiting for what another process does, with a limit and a reason."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+
+from core.tests.ground.processes import alive, described
 
 
 def wait_for(what: Callable[[], object], *, seconds: float = 15.0, why: str = "") -> float:
@@ -11,3 +13,11 @@ def wait_for(what: Callable[[], object], *, seconds: float = 15.0, why: str = ""
         assert time.monotonic() - started < seconds, f"not within {seconds} s: {why or what}"
         time.sleep(0.02)
     return time.monotonic() - started
+
+
+def wait_until_gone(pids: Collection[int], *, seconds: float, why: str) -> None:
+    """Until none of the processes is left; those that are, are named with what they wait for."""
+    deadline = time.monotonic() + seconds
+    while left := [pid for pid in pids if alive(pid)]:
+        assert time.monotonic() < deadline, f"not within {seconds} s: {why}\n" + "\n".join(map(described, left))
+        time.sleep(0.05)
