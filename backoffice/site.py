@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.contrib import messages
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -17,12 +16,13 @@ from unfold.sites import UnfoldAdminSite
 from backoffice import home
 from backoffice.access import EFFECTS_SEEN_BY, NOTICES_SEEN_BY, PEOPLE_SEEN_BY, holds
 from backoffice.money import unapplied
+from backoffice.signing_in import door, own, steps
 from core.outbox.models import Effect
 from workflow.models import Dispute, Refund, RefundStatus, StaffTask
 from workflow.transitions import roles_held
 
 #: pages about oneself, open to staff who have no role (yet)
-OWN_PAGES = frozenset({"logout", "password_change", "password_change_done", "jsi18n"})
+OWN_PAGES = frozenset({"logout", "password_change", "password_change_done", "jsi18n"}) | own.NAMES
 BADGES_LIVE_S = 10
 
 
@@ -45,7 +45,7 @@ class BackOffice(UnfoldAdminSite):
         return super().admin_view(guarded, cacheable)
 
     def get_urls(self) -> list[Any]:
-        return [*unapplied.urls(self), *super().get_urls()]
+        return [*unapplied.urls(self), *steps.urls(self), *own.urls(self), *super().get_urls()]
 
     def refused(self, request: HttpRequest) -> HttpResponse:
         context = {**self.each_context(request), "title": _("Not for your role")}
@@ -55,16 +55,7 @@ class BackOffice(UnfoldAdminSite):
         return super().index(request, {"title": _("Today"), "home": home.overview(request), **(extra_context or {})})
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        if "next" not in request.GET:
-            # Unfold's form carries no "next"; without one Django would lead to an address we do not have.
-            query = request.GET.copy()
-            query["next"] = reverse("admin:index")
-            request.GET = query  # type: ignore[assignment]
-        response = super().login(request, extra_context)
-        if request.method == "POST" and response.status_code == 302:
-            # Nobody is greeted by what was said to them before their last session ended.
-            list(messages.get_messages(request))
-        return response
+        return door.sign_in(self, request)
 
 
 # --- Unfold's callbacks ---------------------------------------------------------------------------------------------------
@@ -86,6 +77,10 @@ def stylesheet(_request: HttpRequest) -> str:
 
 def order_stylesheet(_request: HttpRequest) -> str:
     return static("backoffice/order.css")
+
+
+def sign_in_stylesheet(_request: HttpRequest) -> str:
+    return static("backoffice/sign_in.css")
 
 
 def script(_request: HttpRequest) -> str:

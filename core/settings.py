@@ -349,9 +349,15 @@ UNFOLD = {
     "SHOW_LANGUAGES": True,
     "ENVIRONMENT": "backoffice.site.environment",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "backoffice.site.favicon"}],
-    "STYLES": ["backoffice.site.stylesheet", "backoffice.site.order_stylesheet"],
+    "STYLES": ["backoffice.site.stylesheet", "backoffice.site.order_stylesheet", "backoffice.site.sign_in_stylesheet"],
     "SCRIPTS": ["backoffice.site.script", "backoffice.site.live_script", "backoffice.site.totals_script"],
     "SIDEBAR": {"navigation": "backoffice.site.navigation"},
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
+            {"title": _("Two-step sign-in"), "link": reverse_lazy("admin:two_step")},
+        ]
+    },
     "BORDER_RADIUS": "8px",
     "COLORS": {
         "primary": {  # silk: a deep teal, apart from the green, amber and blue that say whose move it is
