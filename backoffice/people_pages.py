@@ -8,7 +8,8 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +17,7 @@ from django.utils.translation import pgettext_lazy
 
 from backoffice.access import PEOPLE_SEEN_BY, holds
 from backoffice.pages import ChoiceFilter, Page, moment
-from core.accounts import staff
+from core.accounts import staff, two_steps
 from core.accounts.models import Locale, User, normalise_email
 from core.errors import BidangilError
 from workflow.process import Role
@@ -74,9 +75,21 @@ class PeoplePage(Page):
 
     # --- Pages ---
 
+    def get_urls(self) -> list[URLPattern]:
+        reset = path("<int:pk>/reset-two-step/", self.admin_site.admin_view(self.reset_two_step), name="accounts_user_reset_two_step")
+        return [reset, *super().get_urls()]
+
+    def reset_two_step(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The app is lost, and the recovery codes with it."""
+
+        def reset() -> None:
+            two_steps.reset(get_object_or_404(User, pk=pk, is_staff=True), by=request.user)  # type: ignore[arg-type]
+
+        return self.pressed(request, reset, done=_("Two-step sign-in is reset; the person sets it up again at the next login."))
+
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         form = NewStaffForm(request.POST if request.method == "POST" else None)
-        return self._answer(request, form, lambda said: staff.create_staff(said.pop("email"), **said), title=_("New member of staff"))
+        return self._answer(request, form, lambda said: staff.create_staff(said.pop("email"), by=request.user, **said), title=_("New member of staff"))
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         person = self.get_queryset(request).filter(pk=object_id).first() if object_id.isdigit() else None

@@ -180,6 +180,7 @@ LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 STAFF_TOTP_REQUIRED = env.bool("STAFF_TOTP_REQUIRED", PRODUCTION)
 STAFF_SESSION_LIFETIME, STAFF_SESSION_IDLE = timedelta(hours=8), timedelta(minutes=30)
 OTP_TOTP_ISSUER = "Bidangil"
+OTP_TOTP_SYNC = False  # a code typed late would move the window for the next one
 # Wrong codes are counted under a lock with wrong passwords (core/accounts/login_limit.py), not a second time by the package.
 OTP_TOTP_THROTTLE_FACTOR = OTP_STATIC_THROTTLE_FACTOR = 0
 

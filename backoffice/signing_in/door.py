@@ -23,7 +23,7 @@ from core.errors import TooManyRequests
 
 BACKEND = settings.AUTHENTICATION_BACKENDS[0]
 LONGEST_PASSWORD = 256
-WHY_ENDED = {
+WHY_ENDED: dict[str, Any] = {
     Ended.IDLE: _("You were signed out because nothing was done here for 30 minutes."),
     Ended.OLD: _("You were signed out because a session ends after 8 hours."),
     Ended.ONE_STEP: _("Please sign in again: a code is needed beside the password now."),
@@ -85,14 +85,13 @@ def enter(request: HttpRequest, user: User, *, two_steps: bool) -> None:
 
 
 def _page(site: Any, request: HttpRequest, form: StaffLogin, *, error: Any = None) -> HttpResponse:
-    ended = request.GET.get("ended", "")
     context = {
         **site.each_context(request),
         "title": _("Log in"),
         "app_path": request.get_full_path(),
         "form": form,
         "error": error,
-        "ended": WHY_ENDED[Ended(ended)] if ended in Ended and request.method != "POST" else "",
+        "ended": "" if request.method == "POST" else WHY_ENDED.get(request.GET.get("ended", ""), ""),
     }
     return render(request, "backoffice/sign_in/password.html", context)
 
