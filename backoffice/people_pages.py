@@ -15,12 +15,15 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from backoffice import privacy
 from backoffice.access import PEOPLE_SEEN_BY, holds
 from backoffice.pages import ChoiceFilter, Page, moment
 from core.accounts import staff, two_steps
 from core.accounts.models import Locale, User, normalise_email
 from core.errors import BidangilError
 from workflow.process import Role
+
+MOST_EVENTS = 20
 
 
 class WhoFilter(ChoiceFilter):
@@ -89,22 +92,39 @@ class PeoplePage(Page):
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         form = NewStaffForm(request.POST if request.method == "POST" else None)
-        return self._answer(request, form, lambda said: staff.create_staff(said.pop("email"), by=request.user, **said), title=_("New member of staff"))
+        return self._answer(
+            request, form, lambda said: staff.create_staff(said.pop("email"), by=request.user, **said), title=_("New member of staff")
+        )
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         person = self.get_queryset(request).filter(pk=object_id).first() if object_id.isdigit() else None
         if person is None:
             raise Http404
+        privacy.opened_person(request, person)
         held = [group.name for group in person.groups.all() if group.name in Role.values]
         form = StaffForm(request.POST if request.method == "POST" else None, initial={"is_active": person.is_active, "roles": held})
 
         def change(said: dict[str, Any]) -> None:
             staff.change_staff(person.pk, by=request.user, known_roles=Role.values, **said)  # type: ignore[arg-type]
 
-        return self._answer(request, form, change, title=person.nickname, person=person)
+        return self._answer(request, form, change, title=person.nickname, person=person, extra=self.account_of(person))
+
+    def account_of(self, person: User) -> dict[str, Any]:
+        """How a member of staff signs in, and what was done to their account lately."""
+        events = list(person.account_events.select_related("by").order_by("-pk")[:MOST_EVENTS])
+        if not (person.is_staff or events):
+            return {}
+        return {"account_events": events, "device": two_steps.device_of(person), "codes_left": two_steps.codes_left(person)}
 
     def _answer(
-        self, request: HttpRequest, form: forms.Form, act: Callable[[dict[str, Any]], Any], *, title: Any, person: User | None = None
+        self,
+        request: HttpRequest,
+        form: forms.Form,
+        act: Callable[[dict[str, Any]], Any],
+        *,
+        title: Any,
+        person: User | None = None,
+        extra: dict[str, Any] | None = None,
     ) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -119,7 +139,7 @@ class PeoplePage(Page):
                 except BidangilError as refused:
                     form.add_error(refused.field if refused.field in form.fields else None, str(refused))
         context = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, "form": form, "person": person}
-        return render(request, "backoffice/person.html", {**context, "list_url": self.list_url()}, status=status)
+        return render(request, "backoffice/person.html", {**context, **(extra or {}), "list_url": self.list_url()}, status=status)
 
     # --- Columns ---
 

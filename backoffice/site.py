@@ -1,6 +1,7 @@
 """The frame around every page: who gets in, the sidebar, the home page. Unfold's settings (core/settings.py) name the callbacks here."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
-from backoffice import home
+from backoffice import home, roles_page, show_page
 from backoffice.access import EFFECTS_SEEN_BY, NOTICES_SEEN_BY, PEOPLE_SEEN_BY, holds
 from backoffice.money import unapplied
 from backoffice.signing_in import door, own, steps
@@ -33,6 +34,7 @@ class BackOffice(UnfoldAdminSite):
     enable_nav_sidebar = True
 
     def admin_view(self, view: Callable[..., HttpResponse], cacheable: bool = False) -> Callable[..., HttpResponse]:
+        @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             match = request.resolver_match
             try:
@@ -45,7 +47,14 @@ class BackOffice(UnfoldAdminSite):
         return super().admin_view(guarded, cacheable)
 
     def get_urls(self) -> list[Any]:
-        return [*unapplied.urls(self), *steps.urls(self), *own.urls(self), *super().get_urls()]
+        return [
+            *unapplied.urls(self),
+            *steps.urls(self),
+            *own.urls(self),
+            *show_page.urls(self),
+            *roles_page.urls(self),
+            *super().get_urls(),
+        ]
 
     def refused(self, request: HttpRequest) -> HttpResponse:
         context = {**self.each_context(request), "title": _("Not for your role")}
@@ -129,6 +138,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 (holds(request, EFFECTS_SEEN_BY), _("Effects"), "bolt", "admin:outbox_effect_changelist", waiting["stuck"]),
                 (holds(request, NOTICES_SEEN_BY), _("Notices"), "mail", "admin:notices_notice_changelist", 0),
                 (holds(request, PEOPLE_SEEN_BY), _("People"), "group", "admin:accounts_user_changelist", 0),
+                (bool(roles_held(request.user)), _("Roles"), "shield_person", "admin:roles", 0),  # type: ignore[arg-type]
+                (may("workflow.view_personaldataread"), _("Who read what"), "visibility", "admin:workflow_personaldataread_changelist", 0),
             ],
         ),
     ]

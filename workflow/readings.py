@@ -20,21 +20,21 @@ SHOWN_FOR = timedelta(minutes=10)
 
 def note_opened(user: User, *, customer_id: int, order: Order | None, fields: Collection[str]) -> None:
     """A page with these data in clear was opened; once a person, order (or customer) and hour, however often it is fetched."""
-    subject = f"order {order.pk}" if order else f"customer {customer_id}"
+    subject = f"order:{order.pk}" if order else f"customer:{customer_id}"
     hour = int(now().timestamp()) // HOUR_S
-    once = f"{user.pk} {subject} {hour}"
-    if cache.get(f"readings.{once}"):
+    once = f"{user.pk}:{subject}:{hour}"
+    if cache.get(f"readings:{once}"):
         return
     row = PersonalDataRead(user=user, order=order, customer_id=customer_id, how=How.OPENED, fields=_list(fields), once=once)
     # Another process may have noted it: its row stands.
     PersonalDataRead.objects.bulk_create([row], ignore_conflicts=True)
-    cache.set(f"readings.{once}", True, HOUR_S)
+    cache.set(f"readings:{once}", True, HOUR_S)
 
 
-def show(user: User, *, order: Order, fields: Collection[str], reason: str, needs_reason: bool) -> None:
-    """The person gets to see these fields of this order for ten minutes; raises Invalid without the reason that is asked for."""
+def show(user: User, *, order: Order, fields: Collection[str], reason: str) -> None:
+    """The person gets to see these fields of this order for ten minutes; raises Invalid without a reason."""
     said = " ".join(reason.split())
-    if needs_reason and len(said) < 3:
+    if len(said) < 3:
         raise Invalid(_("Please say in a few words what you need it for."), code="reason_required", field="reason")
     PersonalDataRead.objects.create(
         user=user,
@@ -43,7 +43,7 @@ def show(user: User, *, order: Order, fields: Collection[str], reason: str, need
         how=How.SHOWN,
         fields=_list(fields),
         reason=said[:200],
-        once=f"shown {secrets.token_hex(16)}",
+        once=f"shown:{secrets.token_hex(16)}",
     )
 
 

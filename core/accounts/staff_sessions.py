@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 from django.utils.timezone import now
 
 KEY = "staff"
@@ -92,7 +92,13 @@ def touch(request: HttpRequest) -> None:
 
 
 def is_background(request: HttpRequest) -> bool:
-    return BACKGROUND_HEADER in request.headers
+    """Asked by a page, not by a person: by its header, or because the view is for nothing else (`backoffice.access.background`)."""
+    if BACKGROUND_HEADER in request.headers:
+        return True
+    try:
+        return getattr(resolve(request.path_info).func, "is_background", False)
+    except Resolver404:
+        return False
 
 
 def _to_login(request: HttpRequest, ended: Ended) -> HttpResponse:

@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'reading of personal data',
                 'verbose_name_plural': 'who read what',
-                'indexes': [models.Index(fields=['user', 'order', 'how', 'at'], name='read_by'), models.Index(fields=['customer', 'id'], name='read_of')],
+                'indexes': [models.Index(fields=['user', 'order', 'how', 'at'], name='read_by'), models.Index(fields=['how', 'id'], name='read_how')],
             },
         ),
         migrations.RunPython(install, migrations.RunPython.noop),

@@ -33,7 +33,7 @@ class PersonalDataRead(models.Model):
         verbose_name_plural = _("who read what")
         indexes = [
             models.Index(fields=["user", "order", "how", "at"], name="read_by"),
-            models.Index(fields=["customer", "id"], name="read_of"),
+            models.Index(fields=["how", "id"], name="read_how"),
         ]
 
     def __str__(self) -> str:
