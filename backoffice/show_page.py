@@ -84,7 +84,7 @@ class ReadingPage(Page):
     def when(self, row: PersonalDataRead) -> Any:
         return moment(row.at)
 
-    @admin.display(description=_("who"))
+    @admin.display(description=_("read by"))
     def who(self, row: PersonalDataRead) -> SafeString:
         return _person(row.user)
 
@@ -96,16 +96,16 @@ class ReadingPage(Page):
     def order_number(self, row: PersonalDataRead) -> Any:
         return order_link(row.order)
 
-    @admin.display(description=_("what"))
+    @admin.display(description=_("which data"))
     def what(self, row: PersonalDataRead) -> str:
         return ", ".join(str(Personal(name).label) for name in row.fields.split(",") if name in Personal.values)
 
-    @admin.display(description=_("how"))
+    @admin.display(description=_("how it was read"))
     def how_words(self, row: PersonalDataRead) -> SafeString:
         tone = "staff" if row.how == How.SHOWN else "nobody"
         return format_html('<span class="bo-pill bo-pill--{}">{}</span>', tone, How(row.how).label)
 
-    @admin.display(description=_("why"))
+    @admin.display(description=_("reason given"))
     def why(self, row: PersonalDataRead) -> SafeString:
         return format_html("<bdi>{}</bdi>", row.reason or "–")
 
