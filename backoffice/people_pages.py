@@ -92,9 +92,11 @@ class PeoplePage(Page):
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         form = NewStaffForm(request.POST if request.method == "POST" else None)
-        return self._answer(
-            request, form, lambda said: staff.create_staff(said.pop("email"), by=request.user, **said), title=_("New member of staff")
-        )
+
+        def make(said: dict[str, Any]) -> None:
+            staff.create_staff(said.pop("email"), by=request.user, **said)  # type: ignore[arg-type]
+
+        return self._answer(request, form, make, title=_("New member of staff"))
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         person = self.get_queryset(request).filter(pk=object_id).first() if object_id.isdigit() else None

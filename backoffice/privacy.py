@@ -26,7 +26,7 @@ class Personal(TextChoices):
 
 
 #: who reads it without asking: support talks to people, the warehouse writes labels, finance matches payers
-SEEN_BY: dict[Personal, frozenset[str]] = {
+SEEN_BY: dict[Personal, frozenset[Role]] = {
     Personal.EMAIL: frozenset({Role.OWNER, Role.SUPPORT, Role.FINANCE}),
     Personal.NAME: frozenset({Role.OWNER, Role.SUPPORT, Role.WAREHOUSE, Role.FINANCE}),
     Personal.PHONE: frozenset({Role.OWNER, Role.SUPPORT, Role.WAREHOUSE}),
@@ -35,7 +35,7 @@ SEEN_BY: dict[Personal, frozenset[str]] = {
 
 
 #: who may have it shown for one order, on a reason that is written down: a buyer who must phone about a size, an answer to a dispute
-SHOWN_ON_REASON: dict[Personal, frozenset[str]] = {
+SHOWN_ON_REASON: dict[Personal, frozenset[Role]] = {
     Personal.EMAIL: frozenset({Role.BUYER, Role.WAREHOUSE}),
     Personal.NAME: frozenset({Role.BUYER}),
     Personal.PHONE: frozenset({Role.BUYER, Role.FINANCE}),

@@ -4,11 +4,14 @@ import re
 import time
 
 import pytest
+from django.contrib import admin
 from django.test import Client
+from django.urls import resolve
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from backoffice.access import background
 from core.accounts import login_limit, staff, staff_sessions, two_steps
 from core.accounts.authentication import person_for
 from core.accounts.models import AccountEvent, User, WrongPasswords
@@ -350,6 +353,18 @@ def test_what_a_page_asks_by_itself_keeps_nobody_signed_in(client, buyer, clock)
     clock(11)
     assert client.get("/admin/", headers={"X-Background": "1"}).status_code == 401
     assert not is_in(client)
+
+
+def test_a_view_marked_as_background_keeps_nobody_signed_in(rf):
+    view = resolve("/admin/roles/").func
+    assert not staff_sessions.is_background(rf.get("/admin/roles/"))
+    # the mark goes through the admin's own wrapping
+    assert admin.site.admin_view(background(lambda request: None)).is_background
+    view.is_background = True
+    try:
+        assert staff_sessions.is_background(rf.get("/admin/roles/"))
+    finally:
+        del view.is_background
 
 
 def test_an_ended_session_opens_no_stream(client, buyer, clock):
