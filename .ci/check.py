@@ -43,6 +43,7 @@ CHECKS: list[tuple[str, list[str], dict[str, str]]] = [
     ("migrations", [*MANAGE, "makemigrations", "--check", "--dry-run"], {}),
     ("production settings", [*MANAGE, "check", "--deploy", "--fail-level", "WARNING"], PRODUCTION),
     ("process diagram", [*MANAGE, "order_process", "--check"], {}),
+    ("roles", [*MANAGE, "roles", "--check"], {}),
     ("openapi.json", [*MANAGE, "openapi", "--check"], {}),
 ]
 

@@ -4,6 +4,8 @@ Pages of the app `workflow` follow the permissions that `workflow/roles.py` gene
 people) have no such permission and are named here by role.
 """
 
+from typing import Any
+
 from django.http import HttpRequest
 
 from workflow.process import Role
@@ -13,6 +15,12 @@ from workflow.transitions import By, roles_held
 EFFECTS_SEEN_BY = frozenset({Role.OWNER, Role.BUYER, Role.WAREHOUSE, Role.FINANCE, Role.SUPPORT})
 NOTICES_SEEN_BY = frozenset({Role.OWNER, Role.SUPPORT})
 PEOPLE_SEEN_BY = frozenset({Role.OWNER})
+#: pages without a permission of their own, as the page "Roles" names them: app and model -> who sees them
+SEEN_BY_ROLE: dict[str, frozenset[Role]] = {
+    "outbox.effect": EFFECTS_SEEN_BY,
+    "notices.notice": NOTICES_SEEN_BY,
+    "accounts.user": PEOPLE_SEEN_BY,
+}
 
 
 def acting(request: HttpRequest) -> By:
@@ -22,3 +30,12 @@ def acting(request: HttpRequest) -> By:
 
 def holds(request: HttpRequest, roles: frozenset[Role]) -> bool:
     return bool(roles_held(request.user) & roles)  # type: ignore[arg-type]
+
+
+def background(view: Any) -> Any:
+    """For a view that pages ask by themselves (fragments, polls): being asked keeps nobody signed in, whatever headers it came with.
+
+    `core.accounts.staff_sessions` looks for the mark; scripts of ours send `X-Background: 1` where they fetch a whole page anew.
+    """
+    view.is_background = True
+    return view

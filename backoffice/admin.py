@@ -15,6 +15,7 @@ from backoffice.money.refunds import RefundPage
 from backoffice.orders.admin import OrderAdmin
 from backoffice.people_pages import PeoplePage
 from backoffice.reconciliation_pages import ReconciliationPage
+from backoffice.show_page import ReadingPage
 from backoffice.site import BackOffice
 from core.accounts.models import User
 from core.notices.models import Notice
@@ -27,6 +28,7 @@ from workflow.models import (
     Invoice,
     LedgerEntry,
     Order,
+    PersonalDataRead,
     Reconciliation,
     Refund,
     StaffTask,
@@ -51,5 +53,6 @@ for model, page in {
     Effect: EffectPage,
     Notice: NoticePage,
     User: PeoplePage,
+    PersonalDataRead: ReadingPage,
 }.items():
     admin.site.register(model, page)

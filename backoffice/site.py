@@ -1,10 +1,10 @@
 """The frame around every page: who gets in, the sidebar, the home page. Unfold's settings (core/settings.py) name the callbacks here."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.conf import settings
-from django.contrib import messages
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -14,15 +14,16 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
-from backoffice import home
+from backoffice import home, roles_page, show_page
 from backoffice.access import EFFECTS_SEEN_BY, NOTICES_SEEN_BY, PEOPLE_SEEN_BY, holds
 from backoffice.money import unapplied
+from backoffice.signing_in import door, own, steps
 from core.outbox.models import Effect
 from workflow.models import Dispute, Refund, RefundStatus, StaffTask
 from workflow.transitions import roles_held
 
 #: pages about oneself, open to staff who have no role (yet)
-OWN_PAGES = frozenset({"logout", "password_change", "password_change_done", "jsi18n"})
+OWN_PAGES = frozenset({"logout", "password_change", "password_change_done", "jsi18n"}) | own.NAMES
 BADGES_LIVE_S = 10
 
 
@@ -33,6 +34,7 @@ class BackOffice(UnfoldAdminSite):
     enable_nav_sidebar = True
 
     def admin_view(self, view: Callable[..., HttpResponse], cacheable: bool = False) -> Callable[..., HttpResponse]:
+        @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             match = request.resolver_match
             try:
@@ -45,7 +47,14 @@ class BackOffice(UnfoldAdminSite):
         return super().admin_view(guarded, cacheable)
 
     def get_urls(self) -> list[Any]:
-        return [*unapplied.urls(self), *super().get_urls()]
+        return [
+            *unapplied.urls(self),
+            *steps.urls(self),
+            *own.urls(self),
+            *show_page.urls(self),
+            *roles_page.urls(self),
+            *super().get_urls(),
+        ]
 
     def refused(self, request: HttpRequest) -> HttpResponse:
         context = {**self.each_context(request), "title": _("Not for your role")}
@@ -55,16 +64,7 @@ class BackOffice(UnfoldAdminSite):
         return super().index(request, {"title": _("Today"), "home": home.overview(request), **(extra_context or {})})
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        if "next" not in request.GET:
-            # Unfold's form carries no "next"; without one Django would lead to an address we do not have.
-            query = request.GET.copy()
-            query["next"] = reverse("admin:index")
-            request.GET = query  # type: ignore[assignment]
-        response = super().login(request, extra_context)
-        if request.method == "POST" and response.status_code == 302:
-            # Nobody is greeted by what was said to them before their last session ended.
-            list(messages.get_messages(request))
-        return response
+        return door.sign_in(self, request)
 
 
 # --- Unfold's callbacks ---------------------------------------------------------------------------------------------------
@@ -86,6 +86,10 @@ def stylesheet(_request: HttpRequest) -> str:
 
 def order_stylesheet(_request: HttpRequest) -> str:
     return static("backoffice/order.css")
+
+
+def sign_in_stylesheet(_request: HttpRequest) -> str:
+    return static("backoffice/sign_in.css")
 
 
 def script(_request: HttpRequest) -> str:
@@ -134,6 +138,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 (holds(request, EFFECTS_SEEN_BY), _("Effects"), "bolt", "admin:outbox_effect_changelist", waiting["stuck"]),
                 (holds(request, NOTICES_SEEN_BY), _("Notices"), "mail", "admin:notices_notice_changelist", 0),
                 (holds(request, PEOPLE_SEEN_BY), _("People"), "group", "admin:accounts_user_changelist", 0),
+                (bool(roles_held(request.user)), _("Roles"), "shield_person", "admin:roles", 0),  # type: ignore[arg-type]
+                (may("workflow.view_personaldataread"), _("Who read what"), "visibility", "admin:workflow_personaldataread_changelist", 0),
             ],
         ),
     ]

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from django.utils.timezone import now
 
+from core.accounts.models import WrongPasswords
 from customer_api.idempotency import KEPT_FOR
-from customer_api.models import KeptAnswer, WrongPasswords
+from customer_api.models import KeptAnswer
 
 BATCH = 1000
 

@@ -1,4 +1,4 @@
-"""What the customers' door itself remembers: answers kept for repeated requests, and wrong passwords. Both are trimmed by `jobs.py`."""
+"""What the customers' door itself remembers: answers kept for repeated requests, trimmed by `jobs.py`."""
 
 from django.conf import settings
 from django.db import models
@@ -24,15 +24,3 @@ class KeptAnswer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.route} {self.status}"
-
-
-class WrongPasswords(models.Model):
-    """The wrong passwords of the last minutes for one address, known or not; the address only as its SHA-256."""
-
-    address = ExactCharField(max_length=64, unique=True)
-    #: seconds since 1970, oldest first; a try is written down before it is judged
-    tried_at = models.JSONField(default=list)
-    changed_at = models.DateTimeField(default=now, db_index=True)
-
-    def __str__(self) -> str:
-        return f"{len(self.tried_at)} tries"

@@ -1,6 +1,7 @@
 """Disputes: which are open and until when Stripe takes an answer; the page with what to answer is made by `evidence.py`."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -12,6 +13,7 @@ from django.utils.timezone import now
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from backoffice import privacy
 from backoffice.money import evidence, evidence_text
 from backoffice.money.filters import order_pk
 from backoffice.money.refunds import reason_words, status_pill
@@ -61,6 +63,9 @@ class DisputePage(MoneyPage):
 
     def details(self, request: HttpRequest, row: Dispute) -> dict[str, Any]:
         found = evidence.gather(row)
+        if found.order:
+            privacy.opened(request, order=found.order)
+        hide = partial(privacy.shown, request)
         tone, words = dispute_status(row.status)
         return {
             "title": f"{_('Dispute')} {row.order.number if row.order else row.stripe_id}",
@@ -73,10 +78,10 @@ class DisputePage(MoneyPage):
             "events": [happening(event) for event in found.events if event.name not in evidence.QUESTIONS],
             "questions": [(happening(event), words) for event, words in found.questions],
             "bills": found.lines(get_language() or "en"),
-            "notices": [(notice, notice_kind(notice.kind), evidence_text.said_in(notice)) for notice in found.notices],
+            "notices": [(one, notice_kind(one.kind), evidence_text.said_in(one), evidence_text.to(one, hide)) for one in found.notices],
             "parcels": [ParcelCard(parcel, parcel.items.all()) for parcel in found.parcels],
             "refunds": [(refund, status_pill(refund), reason_words(refund.reason)) for refund in found.refunds],
-            "text": evidence_text.of(found),
+            "text": evidence_text.of(found, hide),
         }
 
     # --- Columns ---

@@ -17,6 +17,7 @@ from backoffice.access import acting
 from backoffice.money.filters import FieldFilter
 from backoffice.money.shown import MoneyList, MoneyPage, Tab, link_to, pill
 from backoffice.pages import ChoiceFilter, KeysetChangeList, moment
+from backoffice.privacy import shown_json
 from workflow import settlement
 from workflow.models import StripeEvent
 
@@ -118,7 +119,7 @@ class StripeEventPage(MoneyPage):
             "title": row.type,
             "tone": tone,
             "words": words,
-            "body": json.dumps(row.payload, indent=2, ensure_ascii=False, sort_keys=True),
+            "body": json.dumps(shown_json(request, row.payload), indent=2, ensure_ascii=False, sort_keys=True),
             "may_again": request.user.has_perm("workflow.change_stripeevent"),
         }
 

@@ -1,33 +1,37 @@
 """The evidence as plain text, to be pasted at Stripe. In English whoever copies it, as Stripe and the banks read it; times in UTC."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 from django.utils.translation import override
 
 from backoffice.money.amounts import money
 from backoffice.money.evidence import Evidence
+from backoffice.privacy import Personal
 from backoffice.words import SCAN_WORDS, courier_name
-from core.notices.models import Notice
+from core.notices.models import Channel, Notice
 from workflow.models import Item, Parcel, RefundReason
 
+#: a customer's datum, or its mask (`backoffice.privacy.shown`, for whoever reads)
+Hide = Callable[[Personal, str], str]
 
-def of(found: Evidence) -> str:
+
+def of(found: Evidence, hide: Hide) -> str:
     """Sections with a title each; an empty one is left out."""
     with override("en"):
-        sections = [(title, list(lines)) for title, lines in _sections(found)]
+        sections = [(title, list(lines)) for title, lines in _sections(found, hide)]
     return "\n\n".join("\n".join([title.upper(), *lines]) for title, lines in sections if lines)
 
 
-def _sections(found: Evidence) -> Iterator[tuple[str, Iterable[str]]]:
+def _sections(found: Evidence, hide: Hide) -> Iterator[tuple[str, Iterable[str]]]:
     yield "Dispute", _dispute(found)
     if found.order is None:
         return
-    yield "Customer", _customer(found)
+    yield "Customer", _customer(found, hide)
     yield "What was ordered and approved", _ordered(found)
     yield "Invoices and payments", _paid(found)
     yield "Questions to the customer", _questions(found)
-    yield "Notices sent to the customer", _notices(found)
+    yield "Notices sent to the customer", _notices(found, hide)
     yield "Delivery", _delivery(found)
     yield "Refunds", _refunds(found)
 
@@ -41,15 +45,15 @@ def _dispute(found: Evidence) -> Iterator[str]:
         yield f"Order: {found.order.number}, requested {_at(found.order.requested_at)}"
 
 
-def _customer(found: Evidence) -> Iterator[str]:
+def _customer(found: Evidence, hide: Hide) -> Iterator[str]:
     order = found.order
     assert order is not None
-    yield f"Name: {order.recipient_name}"
-    yield f"E-mail: {order.customer.email}"
+    yield f"Name: {hide(Personal.NAME, order.recipient_name)}"
+    yield f"E-mail: {hide(Personal.EMAIL, order.customer.email)}"
     yield f"Account: {order.customer.nickname}, since {_at(order.customer.joined_at)}"
     yield f"Earlier orders: {found.earlier_orders}, of which delivered: {found.earlier_delivered}"
     place = (order.line1, order.line2, order.city, f"{order.region} {order.postal_code}".strip(), order.country)
-    yield f"Delivery address given by the customer: {', '.join(part for part in place if part)}"
+    yield f"Delivery address given by the customer: {hide(Personal.ADDRESS, ', '.join(part for part in place if part))}"
 
 
 def _ordered(found: Evidence) -> Iterator[str]:
@@ -82,10 +86,14 @@ def _questions(found: Evidence) -> Iterator[str]:
         yield from (f"   {line}" for line in words.strip().splitlines() if line.strip())
 
 
-def _notices(found: Evidence) -> Iterator[str]:
+def _notices(found: Evidence, hide: Hide) -> Iterator[str]:
     for notice in found.notices:
         when = f"sent {_at(notice.sent_at)}" if notice.sent_at else str(notice.get_status_display())
-        yield f"{when}  {notice.get_channel_display()} to {notice.recipient}: {said_in(notice)}"
+        yield f"{when}  {notice.get_channel_display()} to {to(notice, hide)}: {said_in(notice)}"
+
+
+def to(notice: Notice, hide: Hide) -> str:
+    return hide(Personal.EMAIL if notice.channel == Channel.EMAIL else Personal.PHONE, notice.recipient)
 
 
 def said_in(notice: Notice) -> str:

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from backoffice import privacy
 from backoffice.orders import dialogs, entries, moves, page, pressing, reading, receipt
 from backoffice.orders.listing import OrderList
 
@@ -39,6 +40,7 @@ class OrderAdmin(OrderList):
     def _order_page(self, request: HttpRequest, order_id: int) -> HttpResponse:
         frame = self.frame(request)
         order = reading.load(order_id)
+        privacy.opened(request, order=order)
         return render(request, "backoffice/order/page.html", {**frame, **page.context(request, order), "title": order.number})
 
     def do(self, request: HttpRequest, order_id: int, transition: str) -> HttpResponse:

@@ -12,6 +12,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.pages import ChoiceFilter, Page
+from backoffice.privacy import Personal, sees
 from backoffice.words import WAITS_WORDS, tone_of
 from core.money import format_krw, format_usd
 from workflow.lookup import matching
@@ -65,7 +66,11 @@ class OrderList(Page):
         return Order.objects.prefetch_related("customer", "items", "invoices")
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Order], search_term: str) -> tuple[QuerySet[Order], bool]:
-        return (queryset.filter(matching(search_term)) if search_term.strip() else queryset), False
+        if not search_term.strip():
+            return queryset, False
+        if "@" in search_term and not sees(request, Personal.EMAIL):
+            return queryset.none(), False
+        return queryset.filter(matching(search_term)), False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return super().changelist_view(request, {"tabs": tabs(request), "title": _("Orders"), **(extra_context or {})})

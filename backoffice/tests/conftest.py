@@ -5,6 +5,7 @@ import re
 import pytest
 from django.test import Client
 
+from core.accounts import staff_sessions
 from workflow import adjustments
 from workflow.models import Adjustment, LedgerEntry, Order, OrderEvent, Refund, RefundLine
 from workflow.process import Role, State
@@ -26,6 +27,9 @@ def sign_in(db):
         client = Client(enforce_csrf_checks=csrf)
         client.user = factories.staff(*roles)
         client.force_login(client.user)
+        session = client.session
+        staff_sessions.begin(session, two_steps=False)
+        session.save()
         return client
 
     return make

@@ -2,10 +2,13 @@
 
 import json
 import shutil
+import time
+from base64 import b32decode
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django_otp.oath import TOTP
 
 from core.tests.ground.conftest import Ground, Web, database_of_its_own
 
@@ -18,10 +21,10 @@ import json
 from workflow.process import State
 from workflow.tests import factories
 owner, colleague = factories.staff("owner"), factories.staff("support")
-owner.set_password("{PASSWORD}"); owner.save()
+[(one.set_password("{PASSWORD}"), one.save()) for one in (owner, colleague)]
 factories.rate("1391.2500")
 orders = [factories.order_at(State.QUOTE_APPROVED).pk for _ in range(2)] + [factories.order_at(State.ITEMS_PAID, items=6).pk]
-print(json.dumps({{"email": owner.email, "colleague": colleague.pk, "orders": orders}}))
+print(json.dumps({{"email": owner.email, "colleague": colleague.pk, "support": colleague.email, "orders": orders}}))
 """
 HOLD = """
 from core.accounts.models import User
@@ -215,3 +218,58 @@ def test_a_dialog_closes_without_a_trace(shop: Shop, page: Any) -> None:
     page.click("dialog [data-close]")
     page.wait_for_selector("dialog.bo-modal", state="detached")
     assert page.url.endswith(f"/admin/workflow/order/{order}/change/")
+
+
+def code_of(secret: str, *, steps: int = 0) -> str:
+    """What an authenticator app with this secret shows, `steps` half-minutes from now."""
+    totp = TOTP(b32decode(secret))
+    totp.time = time.time() + 30 * steps
+    return f"{totp.token():06d}"
+
+
+def test_signing_in_with_a_code_and_with_a_recovery_code(shop: Shop, page: Any) -> None:
+    other = page.context.browser.new_page(base_url=shop.web.url, locale="en-US")
+
+    def log_in() -> None:
+        other.goto("/admin/login/")
+        other.fill("input[name=username]", shop.made["support"])
+        other.fill("input[name=password]", PASSWORD)
+        other.click("#login-form button[type=submit]")
+
+    def log_out() -> None:
+        with other.expect_navigation():
+            other.evaluate("document.getElementById('logout-form').submit()")
+
+    def give(code: str) -> None:
+        other.fill("[name=code]", code)
+        other.click("form button[type=submit]:has-text('Log in')")
+
+    # given an app that has read the secret
+    log_in()
+    other.wait_for_url("**/admin/")
+    other.goto("/admin/two-step/")
+    other.click("text=Set up")
+    assert other.locator(".bo-qr svg").bounding_box()["width"] > 150
+    other.click("summary")
+    secret = other.locator("[data-secret]").inner_text().replace(" ", "")
+    other.fill("[name=code]", code_of(secret))
+    other.click("text=Confirm")
+    recovery = other.locator(".bo-codes li").all_inner_texts()
+    assert len(recovery) == 10
+    other.click("text=I have kept them")
+    other.wait_for_selector("text=Recovery codes left")
+    # when the person signs in anew, a wrong code is refused and the next right one lets them in
+    log_out()
+    log_in()
+    give("abc123")
+    other.wait_for_selector("text=The code is wrong or was used before")
+    give(code_of(secret, steps=1))
+    other.wait_for_url("**/admin/")
+    # and without the phone a recovery code does
+    log_out()
+    log_in()
+    give(recovery[0])
+    other.wait_for_url("**/admin/")
+    other.goto("/admin/two-step/")
+    assert "9" in other.locator(".bo-facts").inner_text()
+    other.close()

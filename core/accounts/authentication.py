@@ -7,7 +7,7 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.utils.crypto import constant_time_compare
 
-from core.accounts import tokens
+from core.accounts import staff_sessions, tokens
 from core.accounts.models import User
 
 
@@ -34,5 +34,7 @@ def _user_of_session(session_key: str) -> User | None:
         return None
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None or not constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()):
+        return None
+    if user.is_staff and staff_sessions.why_ended(session.get(staff_sessions.KEY)):
         return None
     return user

@@ -10,10 +10,13 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from core import events
 from core.fields import ExactCharField
+
+_SESSION_SALT = "accounts.session-stamp"
 
 
 def normalise_email(email: str) -> str:
@@ -51,6 +54,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("staff"), default=False)
     joined_at = models.DateTimeField(_("joined"), default=timezone.now)
+    #: one more, and every session and token of before has ended (`end_sessions`)
+    session_stamp = models.PositiveIntegerField(default=0, db_default=0)
 
     objects = UserManager()
 
@@ -70,6 +75,17 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_full_name(self) -> str:
         return self.nickname
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Sessions and tokens carry it. Without a stamp it is Django's own, so that those of before the stamp live on."""
+        if not self.session_stamp:
+            return super()._get_session_auth_hash(secret)  # type: ignore[misc]
+        return salted_hmac(_SESSION_SALT, f"{self.password}#{self.session_stamp}", secret=secret, algorithm="sha256").hexdigest()
+
+    def end_sessions(self) -> None:
+        """On a row of one's own transaction: whoever is signed in as this person must sign in again, everywhere."""
+        self.session_stamp += 1
+        self.save(update_fields=["session_stamp"])
 
 
 class EmailCode(models.Model):
@@ -112,6 +128,45 @@ class AccessToken(models.Model):
 
     def __str__(self) -> str:
         return self.label or f"token {self.pk}"
+
+
+class WrongPasswords(models.Model):
+    """The wrong passwords of the last minutes for one address, known or not; the address only as its SHA-256."""
+
+    address = ExactCharField(max_length=64, unique=True)
+    #: seconds since 1970, oldest first; a try is written down before it is judged
+    tried_at = models.JSONField(default=list)
+    changed_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        # It was made for the customers' door alone.
+        db_table = "customer_api_wrongpasswords"
+
+    def __str__(self) -> str:
+        return f"{len(self.tried_at)} tries"
+
+
+class AccountEvent(models.Model):
+    """What was done to the account of a member of staff, and by whom. Append-only: the database refuses changes."""
+
+    class Kind(models.TextChoices):
+        MADE = "made", _("account made")
+        CHANGED = "changed", _("roles or account changed")
+        TWO_STEP_ON = "two_step_on", _("two-step sign-in set up")
+        TWO_STEP_OFF = "two_step_off", _("two-step sign-in removed")
+        TWO_STEP_RESET = "two_step_reset", _("two-step sign-in reset")
+        CODES_RENEWED = "codes_renewed", _("new recovery codes")
+        CODE_USED = "code_used", _("recovery code used")
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="account_events")
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=20, choices=Kind)
+    #: what it was about: role names, whether the account is open; no personal data
+    detail = models.CharField(max_length=200, blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.user_id}"
 
 
 class Address(models.Model):

@@ -10,11 +10,11 @@ from django.utils.translation import gettext_lazy as _
 from ninja import Router
 from ninja.responses import Status
 
-from core.accounts import registration, tokens
+from core.accounts import login_limit, registration, tokens
 from core.accounts.letters import send_code
 from core.accounts.models import EmailCode, User, normalise_email
 from core.errors import BidangilError
-from customer_api import login_limit, security
+from customer_api import security
 from customer_api.resources.me import Person, person_out
 from customer_api.schema import In, Nothing, Out, language
 from customer_api.security import Asked

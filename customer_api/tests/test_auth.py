@@ -7,9 +7,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from core.accounts.models import AccessToken, EmailCode, User
+from core.accounts.models import AccessToken, EmailCode, User, WrongPasswords
 from core.notices.models import Notice
-from customer_api.models import WrongPasswords
 from customer_api.tests.client import Caller, app_of
 
 pytestmark = pytest.mark.django_db

@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from core.accounts import tokens
-from core.accounts.models import User
+from core.accounts.models import User, WrongPasswords
 from customer_api import jobs
-from customer_api.models import KeptAnswer, WrongPasswords
+from customer_api.models import KeptAnswer
 from customer_api.tests.client import Caller, wanted
 from workflow.models import Order, OrderEvent
 from workflow.process import State

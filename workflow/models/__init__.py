@@ -31,6 +31,7 @@ from workflow.models.payments import (
     Quote,
     StripeEvent,
 )
+from workflow.models.reading import PersonalDataRead
 from workflow.models.shipments import Parcel, TrackingEvent
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "OrderEvent",
     "Parcel",
     "PayLink",
+    "PersonalDataRead",
     "Quote",
     "Reconciliation",
     "Refund",

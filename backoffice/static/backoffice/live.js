@@ -10,8 +10,9 @@ document.addEventListener("DOMContentLoaded", () => {
   /** Fetch this page anew and put its live parts in place of the old ones; parts with typed values stay, and a note says so. */
   const refresh = async () => {
     waiting = 0;
-    const answer = await fetch(location.href, { credentials: "same-origin" });
-    if (!answer.ok) return;
+    const answer = await fetch(location.href, { credentials: "same-origin", headers: { "X-Background": "1" } });
+    // Signed out meanwhile: nothing more comes, and the login page says why once somebody does something.
+    if (!answer.ok || answer.redirected) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     let left = false;
     for (const part of document.querySelectorAll("[data-live]")) {

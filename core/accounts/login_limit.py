@@ -1,4 +1,5 @@
-"""At most five wrong passwords in fifteen minutes for one address, from wherever they come; known and unknown addresses alike.
+"""At most five wrong passwords in fifteen minutes for one address, from wherever they come and at whichever door; known and unknown
+addresses alike. Wrong codes of the second step are counted the same way, for a person.
 
 A try is written down under the row's lock before it is judged, so that a hundred at once are five judged and ninety-five refused.
 """
@@ -9,10 +10,9 @@ import time
 from django.db import transaction
 from django.utils.timezone import now
 
-from core.accounts.models import normalise_email
+from core.accounts.models import WrongPasswords, normalise_email
 from core.errors import TooManyRequests
-from customer_api.models import WrongPasswords
-from workflow.transitions import retried
+from core.retries import retried
 
 MOST, WINDOW_S = 5, 15 * 60
 

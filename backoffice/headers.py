@@ -1,0 +1,41 @@
+"""What the browser may do with a page of the back office: run our own scripts only, be framed by nobody, keep nothing.
+
+`unsafe-eval` is Alpine's, which Unfold's menus are written in (docs/decisions/0011); no inline script ever runs. Inline styles are
+Unfold's colours.
+"""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from core.accounts.staff_sessions import ADMIN
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self' 'unsafe-eval'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+class AdminHeaders:
+    """Middleware; a view that says more strictly what it wants keeps its word."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.path.startswith(ADMIN):
+            response.headers.setdefault("Content-Security-Policy", POLICY)
+            response["Cache-Control"] = "no-store"
+            response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
+            response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        return response
