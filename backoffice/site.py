@@ -14,8 +14,9 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
-from backoffice import home
+from backoffice import home, settings_page
 from backoffice.access import EFFECTS_SEEN_BY, NOTICES_SEEN_BY, PEOPLE_SEEN_BY, holds
+from backoffice.letters import pages as letters
 from backoffice.money import unapplied
 from core.outbox.models import Effect
 from workflow.models import Dispute, Refund, RefundStatus, StaffTask
@@ -45,7 +46,7 @@ class BackOffice(UnfoldAdminSite):
         return super().admin_view(guarded, cacheable)
 
     def get_urls(self) -> list[Any]:
-        return [*unapplied.urls(self), *super().get_urls()]
+        return [*unapplied.urls(self), *letters.urls(self), *settings_page.urls(self), *super().get_urls()]
 
     def refused(self, request: HttpRequest) -> HttpResponse:
         context = {**self.each_context(request), "title": _("Not for your role")}
@@ -124,8 +125,16 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 (may("workflow.view_ledgerentry"), _("Ledger"), "account_balance", "admin:workflow_ledgerentry_changelist", 0),
                 (may("workflow.view_reconciliation"), _("Comparisons"), "balance", "admin:workflow_reconciliation_changelist", 0),
                 (may("workflow.view_stripeevent"), _("Stripe events"), "webhook", "admin:workflow_stripeevent_changelist", 0),
-                (may("workflow.view_exchangerate"), _("Exchange rates"), "currency_exchange", "admin:workflow_exchangerate_changelist", 0),
+            ],
+        ),
+        (
+            _("Settings"),
+            [
+                (bool(settings_page.cards(request)), _("All settings"), "settings", "admin:settings", 0),
                 (may("workflow.view_feepolicy"), _("Fees"), "percent", "admin:workflow_feepolicy_changelist", 0),
+                (may("workflow.view_exchangerate"), _("Exchange rates"), "currency_exchange", "admin:workflow_exchangerate_changelist", 0),
+                (letters.may(request), _("Templates of notices"), "drafts", "admin:letters", 0),
+                (holds(request, PEOPLE_SEEN_BY), _("People"), "group", "admin:accounts_user_changelist", 0),
             ],
         ),
         (
@@ -133,7 +142,6 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             [
                 (holds(request, EFFECTS_SEEN_BY), _("Effects"), "bolt", "admin:outbox_effect_changelist", waiting["stuck"]),
                 (holds(request, NOTICES_SEEN_BY), _("Notices"), "mail", "admin:notices_notice_changelist", 0),
-                (holds(request, PEOPLE_SEEN_BY), _("People"), "group", "admin:accounts_user_changelist", 0),
             ],
         ),
     ]
