@@ -51,6 +51,10 @@ class Entry:
     def is_to_staff(self) -> bool:
         return self.group == Group.STAFF
 
+    @property
+    def has_orders(self) -> bool:
+        return self.about_order is not None
+
 
 @cache
 def entries() -> dict[str, Entry]:
