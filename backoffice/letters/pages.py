@@ -129,7 +129,6 @@ def mail(request: HttpRequest, *, entry: Entry, locale: str, frame: Mapping[str,
     response["Content-Security-Policy"] = FRAME_POLICY
     response["X-Frame-Options"] = "SAMEORIGIN"
     response["Referrer-Policy"] = "no-referrer"
-    response["Cache-Control"] = "no-store"
     return response
 
 

@@ -159,7 +159,7 @@ def assert_same_skeleton(poisoned: str, clean: str, *, where: str) -> None:
     for number, (one, other) in enumerate(zip(found.bones, wanted.bones, strict=False)):
         assert one == other, (where, number, found.bones[max(0, number - 3) : number + 3], wanted.bones[max(0, number - 3) : number + 3])
     assert len(found.bones) == len(wanted.bones), where
-    for tag, name, address in found.addresses:
+    for tag, name, address in set(found.addresses) - set(wanted.addresses):
         assert re.match(r"(https?://|/(?!/)|[?#]|$)", address), (where, tag, name, address)
 
 

@@ -21,7 +21,9 @@ from backoffice.tests import poison
 from backoffice.tests.conftest import do_url, page_url, work_url
 from backoffice.tests.poison import ALL, CLASSES, POISON, assert_inert_table, assert_same_skeleton, harmless, packed
 from core.accounts.models import Address, User
+from core.notices import Letter
 from core.notices.models import Notice
+from core.notices.rendering import as_html
 from core.outbox.models import Effect
 from workflow.models import (
     Attempt,
@@ -94,8 +96,8 @@ def write_beside(order: Order, words: Words) -> list[str]:
     Notice.objects.create(key=f"{order.subject}:1:ship", channel="sms", **notice)
     Effect.objects.create(name="notify_customer", subject="x", payload={"a": all_of_it}, last_error=all_of_it)
     entry = LedgerEntry.objects.create(
-        order=order, invoice=invoice, kind="unapplied", amount_cents=900_000, source="stripe", reference=words(POISON[0]), note=all_of_it,
-        payment_intent_id=words(POISON[5]),
+        order=order, invoice=invoice, kind="unapplied", amount_cents=900_000, source="stripe", reference=words(POISON[0]),
+        payment_intent_id=words(POISON[5]), note=words(piece(200, 7)),
     )  # fmt: skip
     StaffTask.objects.create(key=f"unapplied:{words(POISON[0])}", kind="unapplied_money", order=order, text=all_of_it)
     refund = Refund.objects.create(
@@ -136,7 +138,7 @@ def extra_pages(order: Order, words: Words, *, refund: Refund) -> list[str]:
         f"/admin/accounts/user/?q={searched}",
         do_url(order, "cancel"),
         *(work_url(order, task) for task in ("price_items", "screen_items", "label_parcels")),
-        *(f"/admin/workflow/order/{order.pk}/{dialog}/" for dialog in ("refund", "sold_out", "difference")),
+        *(f"/admin/workflow/order/{order.pk}/{dialog}/" for dialog in ("refund", "sold_out", "dearer")),
     ]
 
 
@@ -214,6 +216,20 @@ def test_each_of_them_is_inert_in_a_product_address():
         for url in (one, f"https://shop.kr/{one}", f"https://shop.kr/?q={one}#{one}", f"https://{one}/"):
             page = render_to_string("backoffice/order/_shop.html", shop(url))
             assert_same_skeleton(page, link if "<a " in page else text, where=url)
+
+
+@pytest.mark.parametrize("most", [20, 10_000])
+def test_a_mail_of_nothing_but_poison_is_inert(most):
+    def mail(words: Words) -> str:
+        said = tuple(words(text) for text in packed(most))
+        rows = tuple(zip(said, reversed(said), strict=True))
+        letter = Letter(
+            subject=said[0], lines=said, code=said[-1], rows=rows, total=rows[0], after=said, notes=said, footer=said[-1],
+            button=(said[-1], "https://bidangil.example/"), links=((said[0], "https://bidangil.example/"),),
+        )  # fmt: skip
+        return as_html(letter, locale="en")
+
+    assert_same_skeleton(mail(str), mail(harmless), where="mail")
 
 
 def test_the_judge_sees_what_is_not_inert():
