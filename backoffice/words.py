@@ -180,6 +180,8 @@ NOTICE_KINDS = {
     "email_code": _("e-mail code"),
     "email_code_signup": _("code for signing up"),
     "email_code_password_reset": _("code for a new password"),
+    "difference_with_delivery": _("item dearer than quoted, billed with the delivery"),
+    "cancel_unpaid": _("cancelled before a payment"),
     "test": _("test by staff"),
     "remind_items_unpaid": _("reminder: items unpaid"),
     "remind_delivery_unpaid": _("reminder: delivery unpaid"),

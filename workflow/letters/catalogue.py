@@ -15,7 +15,7 @@ from core.notices import Letter
 from workflow import reminders
 from workflow.letters import CUSTOMER, STAFF, Write, reminding
 from workflow.letters.about import About
-from workflow.letters.samples import Terms, sample
+from workflow.letters.samples import VARIANTS, Terms, sample
 from workflow.models import Invoice, Order, OrderEvent
 
 SAMPLE_CODE = "482913"
@@ -65,7 +65,10 @@ def entries() -> dict[str, Entry]:
 
 
 def _to_customers() -> Iterable[Entry]:
-    return (_of_event(name, write, kind=name, group=_group_of(write), actor="staff") for name, write in CUSTOMER.items())
+    for name, write in CUSTOMER.items():
+        yield _of_event(name, write, kind=name, group=_group_of(write), actor="staff")
+        for variant in (variant for variant, of in VARIANTS.items() if of == name):
+            yield Entry(variant, _group_of(write), name, _of_variant(variant, write))
 
 
 def _to_staff() -> Iterable[Entry]:
@@ -78,6 +81,10 @@ def _of_event(name: str, write: Write, *, kind: str, group: str, actor: str) -> 
         return write(About(order, locale, event)) if event else None
 
     return Entry(kind, group, name, lambda locale, terms: write(sample(name, locale=locale, terms=terms, actor=actor)), about_order)
+
+
+def _of_variant(variant: str, write: Write) -> Callable[[str, Terms], Letter | None]:
+    return lambda locale, terms: write(sample(variant, locale=locale, terms=terms))
 
 
 def _group_of(write: Write) -> str:

@@ -4,7 +4,6 @@ Its rows are built and never saved, and it is billed by the functions and the fe
 sends: previews are shown on a GET.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -129,13 +128,20 @@ def terms_in_force() -> Terms:
     return Terms(rate, policy)
 
 
-def sample(name: str, *, locale: str, terms: Terms, actor: str = "staff", route: str = AdjustmentRoute.INVOICE) -> Sample:
-    """The order as it is when the event `name` happens to it; reminders are written about no event, and read none."""
+#: events that are told of in quite another way where the facts are others: what it is called -> the event
+VARIANTS = {"difference_with_delivery": "difference", "cancel_unpaid": "cancel"}
+
+
+def sample(what: str, *, locale: str, terms: Terms, actor: str = "staff") -> Sample:
+    """The order as it is when this event (or a variant of one) happens to it; reminders are written about no event, and read none."""
     order = _order(locale)
+    if what == "cancel_unpaid":
+        order.items_paid_at = None
     bills = _bills(order, terms)
     about = Sample(order, locale, bills=bills)
+    name = VARIANTS.get(what, what)
     event = OrderEvent(order=order, number=1, name=name, to_state=order.state, actor=actor, at=now())
-    event.facts = _facts(about, name=name, route=route)
+    event.facts = _facts(about, what)
     return Sample(order, locale, event, bills)
 
 
@@ -210,20 +216,23 @@ def _bill(order: Order, quote: Quote, kind: str, *, number: int, lines: Any) -> 
 # --- What the event says --------------------------------------------------------------------------------------------------
 
 
-def _facts(about: Sample, *, name: str, route: str) -> dict[str, Any]:
+def _facts(about: Sample, what: str) -> dict[str, Any]:
     """The facts that the event's own function would write; of an event without a line here, none."""
     words = WORDS[about.locale]
     back = about.bills[InvoiceKind.ITEMS].amount_usd_cents
     second = about.lines(about.bills[InvoiceKind.ITEMS])[1].amount_usd_cents
     extra = about.bills[InvoiceKind.ADJUSTMENT]
-    tables: dict[str, Callable[[], dict[str, Any]]] = {
-        "reject_quote": lambda: {"reason": words.reason},
-        "cancel": lambda: {"reason": words.reason, "refunds_usd_cents": back},
-        "sold_out": lambda: {"items": {"2": True}, "refunds_usd_cents": second},
-        "difference": lambda: {"differences_krw": {"1": DIFFERENCE_KRW}, "route": route, "invoice": extra.number},
-        "difference_paid": lambda: {"invoice": extra.number, "amount_usd_cents": extra.amount_usd_cents},
-        "difference_unpaid": lambda: {"items": {"1": True}, "refund_usd_cents": back - second},
-        "refund": lambda: {"refund_usd_cents": second},
-        "refund_approved": lambda: {"refund_usd_cents": second},
+    dearer = {"differences_krw": {"1": DIFFERENCE_KRW}, "invoice": extra.number}
+    tables: dict[str, dict[str, Any]] = {
+        "reject_quote": {"reason": words.reason},
+        "cancel": {"reason": words.reason, "refunds_usd_cents": back},
+        "sold_out": {"items": {"2": True}, "refunds_usd_cents": second},
+        "cancel_unpaid": {"reason": words.reason},
+        "difference": {**dearer, "route": AdjustmentRoute.INVOICE},
+        "difference_with_delivery": {**dearer, "route": AdjustmentRoute.DELIVERY},
+        "difference_paid": {"invoice": extra.number, "amount_usd_cents": extra.amount_usd_cents},
+        "difference_unpaid": {"items": {"1": True}, "refund_usd_cents": back - second},
+        "refund": {"refund_usd_cents": second},
+        "refund_approved": {"refund_usd_cents": second},
     }
-    return tables.get(name, dict)()
+    return tables.get(what, {})

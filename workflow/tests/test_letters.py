@@ -11,7 +11,7 @@ from core.notices.models import Notice
 from workflow import notices, reminders
 from workflow.letters import CUSTOMER, STAFF, trying
 from workflow.letters.catalogue import entries
-from workflow.letters.samples import NUMBER, terms_in_force
+from workflow.letters.samples import NUMBER, VARIANTS, terms_in_force
 from workflow.process import Role, State
 from workflow.tests import factories
 from workflow.transitions import By, TransitionRefused
@@ -35,6 +35,7 @@ def test_the_catalogue_is_what_the_registries_hold():
     reminded = {write.__name__ for write in reminders.LETTERS.values()} | {"question_open"}
     assert set(entries()) == {
         *CUSTOMER,
+        *VARIANTS,
         *(f"staff_{name}" for name in STAFF),
         *(f"remind_{name}" for name in reminded),
         *(f"email_code_{purpose}" for purpose in EmailCode.Purpose),
@@ -66,6 +67,13 @@ def test_the_sample_is_billed_as_orders_are():
         ("Service fee 4%", "₩3,440 · $2.46"),
     )
     assert letter.total == ("Total", "₩89,440 · $63.89")
+
+
+def test_variants_say_something_else_than_their_event():
+    terms = terms_in_force()
+    for variant, event in VARIANTS.items():
+        for locale in Locale:
+            assert entries()[variant].compose(locale, terms).lines != entries()[event].compose(locale, terms).lines
 
 
 def test_about_a_real_order_it_is_what_the_customer_got():
