@@ -14,8 +14,9 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
-from backoffice import home, roles_page, show_page
+from backoffice import home, roles_page, settings_page, show_page
 from backoffice.access import EFFECTS_SEEN_BY, NOTICES_SEEN_BY, PEOPLE_SEEN_BY, holds
+from backoffice.letters import pages as letters
 from backoffice.money import unapplied
 from backoffice.signing_in import door, own, steps
 from core.outbox.models import Effect
@@ -24,6 +25,16 @@ from workflow.transitions import roles_held
 
 #: pages about oneself, open to staff who have no role (yet)
 OWN_PAGES = frozenset({"logout", "password_change", "password_change_done", "jsi18n"}) | own.NAMES
+#: pages that belong to no model; each module names its addresses
+PAGES = (
+    unapplied,
+    letters,
+    settings_page,
+    steps,
+    own,
+    show_page,
+    roles_page,
+)
 BADGES_LIVE_S = 10
 
 
@@ -47,14 +58,7 @@ class BackOffice(UnfoldAdminSite):
         return super().admin_view(guarded, cacheable)
 
     def get_urls(self) -> list[Any]:
-        return [
-            *unapplied.urls(self),
-            *steps.urls(self),
-            *own.urls(self),
-            *show_page.urls(self),
-            *roles_page.urls(self),
-            *super().get_urls(),
-        ]
+        return [path for page in PAGES for path in page.urls(self)] + super().get_urls()
 
     def refused(self, request: HttpRequest) -> HttpResponse:
         context = {**self.each_context(request), "title": _("Not for your role")}
@@ -128,8 +132,17 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 (may("workflow.view_ledgerentry"), _("Ledger"), "account_balance", "admin:workflow_ledgerentry_changelist", 0),
                 (may("workflow.view_reconciliation"), _("Comparisons"), "balance", "admin:workflow_reconciliation_changelist", 0),
                 (may("workflow.view_stripeevent"), _("Stripe events"), "webhook", "admin:workflow_stripeevent_changelist", 0),
-                (may("workflow.view_exchangerate"), _("Exchange rates"), "currency_exchange", "admin:workflow_exchangerate_changelist", 0),
+            ],
+        ),
+        (
+            _("Settings"),
+            [
+                (bool(settings_page.cards(request)), _("All settings"), "settings", "admin:settings", 0),
                 (may("workflow.view_feepolicy"), _("Fees"), "percent", "admin:workflow_feepolicy_changelist", 0),
+                (may("workflow.view_exchangerate"), _("Exchange rates"), "currency_exchange", "admin:workflow_exchangerate_changelist", 0),
+                (letters.may(request), _("Templates of notices"), "drafts", "admin:letters", 0),
+                (holds(request, PEOPLE_SEEN_BY), _("People"), "group", "admin:accounts_user_changelist", 0),
+                (bool(roles_held(request.user)), _("Roles"), "shield_person", "admin:roles", 0),  # type: ignore[arg-type]
             ],
         ),
         (
@@ -137,8 +150,6 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             [
                 (holds(request, EFFECTS_SEEN_BY), _("Effects"), "bolt", "admin:outbox_effect_changelist", waiting["stuck"]),
                 (holds(request, NOTICES_SEEN_BY), _("Notices"), "mail", "admin:notices_notice_changelist", 0),
-                (holds(request, PEOPLE_SEEN_BY), _("People"), "group", "admin:accounts_user_changelist", 0),
-                (bool(roles_held(request.user)), _("Roles"), "shield_person", "admin:roles", 0),  # type: ignore[arg-type]
                 (may("workflow.view_personaldataread"), _("Who read what"), "visibility", "admin:workflow_personaldataread_changelist", 0),
             ],
         ),

@@ -178,6 +178,11 @@ OUTCOMES = {
 #: what a notice is about, where it is not an event of the order
 NOTICE_KINDS = {
     "email_code": _("e-mail code"),
+    "email_code_signup": _("code for signing up"),
+    "email_code_password_reset": _("code for a new password"),
+    "difference_with_delivery": _("item dearer than quoted, billed with the delivery"),
+    "cancel_unpaid": _("cancelled before a payment"),
+    "test": _("test by staff"),
     "remind_items_unpaid": _("reminder: items unpaid"),
     "remind_delivery_unpaid": _("reminder: delivery unpaid"),
     "remind_difference_unpaid": _("reminder: price difference unpaid"),

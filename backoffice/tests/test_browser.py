@@ -43,6 +43,14 @@ fees.add_policy(
 )
 print(factories.order_at("quote_approved").pk)
 """
+#: an order of nothing but poison, and what its pages are
+POISONED = """
+from backoffice.tests.test_poison import write_order
+from workflow.tests import factories
+order = factories.order_at("quote_requested", items=4)
+write_order(order, str, turn=0)
+print(order.pk, order.number)
+"""
 BILLED = "from workflow.models import Invoice; print(Invoice.objects.get(order_id={order}).amount_usd_cents)"
 
 
@@ -273,3 +281,25 @@ def test_signing_in_with_a_code_and_with_a_recovery_code(shop: Shop, page: Any) 
     other.goto("/admin/two-step/")
     assert "9" in other.locator(".bo-facts").inner_text()
     other.close()
+def test_poison_does_nothing_in_a_browser(shop: Shop, page: Any) -> None:
+    # given an order of nothing but poison, and eyes on everything that poison would do
+    order, number = shop.run(POISONED).split()
+    done: list[str] = []
+    page.on("dialog", lambda dialog: (done.append(dialog.message), dialog.dismiss()))
+    page.on("request", lambda request: request.url.startswith((f"{shop.web.url}/", "data:", "blob:")) or done.append(request.url))
+    page.on("framenavigated", lambda frame: frame.url.startswith((f"{shop.web.url}/admin/", "about:")) or done.append(frame.url))
+    page.add_init_script("window.alert = () => { window.poisoned = true }")
+    # when its pages are opened, its parts are hovered over, and its dialogs come by script
+    for path in (f"/admin/workflow/order/{order}/change/", "/admin/workflow/order/", f"/admin/letters/request_quote/?order={number}"):
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        for part in page.locator("bdi:visible").all()[:6]:
+            part.hover(force=True)
+        assert page.evaluate("[typeof window.poisoned, document.baseURI === location.href]") == ["undefined", True], path
+    assert page.frame_locator("iframe").first.locator("body").inner_text()
+    page.goto(f"/admin/workflow/order/{order}/change/")
+    page.click("a[data-move=reject_quote]")
+    page.wait_for_selector("dialog.bo-modal")
+    # then nothing was done, and nothing was asked of anybody else
+    assert page.evaluate("typeof window.poisoned") == "undefined"
+    assert done == []

@@ -1,29 +1,50 @@
-"""Whatever a customer writes is text on every page: never markup, never a script, never a link that is not a plain web address."""
+"""Whatever a customer writes is text on every page: never markup, never a script, never a link that is not a plain web address.
 
+Each page is rendered twice, with poison and with harmless text of the same shape (`poison.py`), and must have the same skeleton. The
+pages of registered models are found by themselves; a page of its own is one line in `extra_pages`.
+"""
+
+import json
 import re
+from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
+from django.contrib import admin
+from django.core.cache import cache
+from django.db import transaction
+from django.template.loader import render_to_string
 from django.utils.timezone import now
 
-from backoffice.tests.conftest import page_url
+from backoffice.templatetags.backoffice import shop
+from backoffice.tests import poison
+from backoffice.tests.conftest import do_url, page_url, work_url
+from backoffice.tests.poison import ALL, CLASSES, POISON, assert_inert_table, assert_same_skeleton, harmless, packed
+from core.accounts.models import Address, User
+from core.notices import Letter
 from core.notices.models import Notice
-from workflow.models import Attempt, Dispute, Item, LedgerEntry, Order, Refund, StaffTask, StripeEvent, TrackingEvent
+from core.notices.rendering import as_html
+from core.outbox.models import Effect
+from workflow.models import (
+    Attempt,
+    Dispute,
+    Item,
+    LedgerEntry,
+    Order,
+    Parcel,
+    Refund,
+    StaffTask,
+    StripeEvent,
+    TrackingEvent,
+)
 from workflow.process import Role, State
 from workflow.tests.factories import by, order_at, reload
 from workflow.transitions import ask_customer, hold
 
 pytestmark = pytest.mark.django_db
 
-POISON = (
-    "<script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "'><svg/onload=alert(1)>",
-    "{{ 7|add:7 }}{% debug %}",
-    "</textarea><script>alert(1)</script>",
-    "--><script>alert(1)</script>",
-    "javascript:alert(1)",
-    "\u202egnp.exe",
-)
+Words = Callable[[str], str]
+ITEMS, ROUNDS = 4, 12
 BAD_ADDRESSES = (
     "javascript:alert(document.cookie)",
     "JaVaScRiPt:alert(1)",
@@ -36,84 +57,209 @@ BAD_ADDRESSES = (
 )
 
 
-@pytest.fixture
-def poisoned(db) -> Order:
-    """An order whose every text is poison, written past the checks at the door."""
-    order = order_at(State.SHIPPED, items=len(POISON))
-    words = "".join(POISON)
-    hold(order.pk, reason=words[:200], by=by(Role.SUPPORT))
-    ask_customer(order.pk, question=words, by=by(Role.BUYER))
-    Order.objects.filter(pk=order.pk).update(
-        note=words, recipient_name=POISON[0][:80], recipient_phone=POISON[6][:20], line1=POISON[1], line2=POISON[2],
-        city=POISON[3], region=POISON[2], postal_code="<b>94043",
-    )  # fmt: skip
-    for item, poison in zip(order.items.all(), POISON, strict=True):
+# --- Writing it past the checks at the door -------------------------------------------------------------------------------
+
+
+def piece(most: int, number: int) -> str:
+    pieces = packed(most)
+    return pieces[number % len(pieces)]
+
+
+def write_order(order: Order, words: Words, *, turn: int) -> None:
+    """Poison in every text of an order and its customer; turn by turn each of them in the short ones too."""
+    short = {"line1": 80, "line2": 80, "recipient_name": 80, "city": 80, "region": 40, "postal_code": 12, "recipient_phone": 20}
+    fields = {field: piece(most, turn * 4 + place) for place, (field, most) in enumerate(short.items())}
+    fields |= {"note": ALL, "question": ALL, "hold_reason": piece(200, turn), "closed_reason": ALL}
+    Order.objects.filter(pk=order.pk).update(**{field: words(text) for field, text in fields.items()})
+    for place, item in enumerate(order.items.all()):
+        number = turn * ITEMS + place
         Item.objects.filter(pk=item.pk).update(
-            name=poison, options=poison, note=poison, screening_note=poison, shop_order_number=poison[:60]
+            name=words(piece(200, number)),
+            options=words(piece(500, number)),
+            note=words(piece(1000, number)),
+            screening_note=words(piece(500, number)),
+            shop_order_number=words(piece(60, number)),
         )
-    order.customer.nickname = POISON[1][:40]
-    order.customer.save()
-    StaffTask.objects.create(key="t", kind="k", order=order, text=words)
-    Notice.objects.create(key="n", kind="k", channel="email", recipient=POISON[0], locale="ko", subject=words[:200], text=words, html=words)
-    return reload(order)
+    User.objects.filter(pk=order.customer_id).update(
+        nickname=words(piece(40, turn)), phone=words(piece(20, turn)), email=words(piece(80, turn) + "@x")
+    )
 
 
-def poison_money(order: Order) -> list[str]:
-    """Rows of money with poison in everything that a customer, a bank or Stripe could have written; the pages that show them."""
-    words, invoice = "".join(POISON), order.invoices.first()
+def write_beside(order: Order, words: Words) -> list[str]:
+    """Rows around the order with poison in all that a customer, a shop, a courier, a bank or Stripe could have written; extra pages."""
+    all_of_it, invoice = words(ALL), order.invoices.first()
+    address = {field: words(piece(40, place)) for place, field in enumerate(("label", "recipient_name", "line1", "line2", "city", "state"))}
+    Address.objects.create(user=order.customer, postal_code=words("<b>94043"), **address)
+    StaffTask.objects.create(key="t", kind="k", order=order, text=all_of_it)
+    notice = {"kind": "k", "recipient": words(POISON[0]), "locale": "ko", "text": all_of_it}
+    Notice.objects.create(key="n", channel="email", subject=words(piece(200, 3)), html=all_of_it, **notice)
+    Notice.objects.create(key=f"{order.subject}:1:ship", channel="sms", **notice)
+    Effect.objects.create(name="notify_customer", subject="x", payload={"a": all_of_it}, last_error=all_of_it)
     entry = LedgerEntry.objects.create(
-        order=order, invoice=invoice, kind="unapplied", amount_cents=900_000, source="stripe", reference=POISON[0], note=words,
-        payment_intent_id=POISON[1],
+        order=order, invoice=invoice, kind="unapplied", amount_cents=900_000, source="stripe", reference=words(POISON[0]),
+        payment_intent_id=words(POISON[5]), note=words(piece(200, 7)),
     )  # fmt: skip
-    StaffTask.objects.create(key=f"unapplied:{POISON[0]}", kind="unapplied_money", order=order, text=words)
+    StaffTask.objects.create(key=f"unapplied:{words(POISON[0])}", kind="unapplied_money", order=order, text=all_of_it)
     refund = Refund.objects.create(
-        order=order, invoice=invoice, payment=entry, payment_intent_id=POISON[1], amount_usd_cents=1, reason="late", note=words[:300],
-        status="failed", key=POISON[2], stripe_id=POISON[4], last_error=words[:300],
+        order=order, invoice=invoice, payment=entry, payment_intent_id=words(POISON[5]), amount_usd_cents=1, reason="late",
+        note=words(piece(300, 1)), status="failed", key=words(POISON[6]), stripe_id=words(POISON[4]), last_error=words(piece(300, 2)),
     )  # fmt: skip
-    dispute = Dispute.objects.create(
-        stripe_id=POISON[0], order=order, payment=entry, payment_intent_id=POISON[1], amount_cents=1, currency="<b>", reason=POISON[1],
-        status=POISON[0][:30],
+    Dispute.objects.create(
+        stripe_id=words(POISON[0]), order=order, payment=entry, payment_intent_id=words(POISON[5]), amount_cents=1, currency=words("<b>"),
+        reason=words(POISON[4]), status=words(POISON[0][:30]),
     )  # fmt: skip
-    event = StripeEvent.objects.create(event_id=POISON[0], type=POISON[1], payload={"a": words}, settled_at=now(), outcome=words[:200])
-    attempt = invoice.attempts.first()
-    Attempt.objects.filter(pk=attempt.pk).update(last_error=words[:300], session_id=POISON[0], payment_intent_id=POISON[1])
+    StripeEvent.objects.create(
+        event_id=words(POISON[0]), type=words(POISON[5]), payload={"a": all_of_it}, settled_at=now(), outcome=words(piece(200, 4))
+    )
+    Attempt.objects.filter(invoice=invoice).update(
+        last_error=words(piece(300, 3)), session_id=words(POISON[0]), payment_intent_id=words(POISON[5])
+    )
     parcel = order.parcels.first()
-    TrackingEvent.objects.create(parcel=parcel, at=now(), status="exception", text=words[:200], place=POISON[1])
-    Notice.objects.create(key=f"{order.subject}:1:ship", kind="ship", channel="sms", recipient=POISON[0], locale="ko", text=words)
-    rows = {"refund": refund, "dispute": dispute, "stripeevent": event, "attempt": attempt, "invoice": invoice, "ledgerentry": entry}
+    Parcel.objects.filter(pk=parcel.pk).update(tracking_number=words(piece(40, 5)), poll_error=words(piece(300, 5)))
+    TrackingEvent.objects.create(parcel=parcel, at=now(), status="exception", text=words(piece(200, 6)), place=words(piece(120, 7)))
+    return extra_pages(order, words, refund=refund)
+
+
+def extra_pages(order: Order, words: Words, *, refund: Refund) -> list[str]:
+    """Pages that belong to no model's list, and lists that say again what was searched for. A new page: a line here."""
+    searched = quote(words(POISON[4] + POISON[23]))
     return [
+        "/admin/",
         "/admin/unapplied/",
+        "/admin/letters/",
+        *(f"/admin/letters/{kind}/?order={order.number}" for kind in ("request_quote", "ask", "ship", "remind_question_open")),
+        *(f"/admin/letters/{kind}/{locale}/mail/?order={order.number}" for kind in ("request_quote", "ask") for locale in ("ko", "en")),
+        f"/admin/letters/ask/?width={searched}&scheme={searched}&order={searched}",
         f"/admin/workflow/refund/{refund.pk}/hand/",
         f"/admin/workflow/ledgerentry/?order={order.number}",
-        "/admin/workflow/ledgerentry/?order=<script>alert(1)</script>",
-        "/admin/workflow/ledgerentry/?q=<script>alert(1)</script>&kind=<svg/onload=alert(1)>",
-        *(f"/admin/workflow/{name}/" for name in rows),
-        *(f"/admin/workflow/{name}/{row.pk}/change/" for name, row in rows.items()),
+        f"/admin/workflow/ledgerentry/?order={searched}",
+        f"/admin/workflow/ledgerentry/?q={searched}&kind={searched}",
+        f"/admin/workflow/order/?q={searched}",
+        f"/admin/accounts/user/?q={searched}",
+        do_url(order, "cancel"),
+        *(work_url(order, task) for task in ("price_items", "screen_items", "label_parcels")),
+        *(f"/admin/workflow/order/{order.pk}/{dialog}/" for dialog in ("refund", "sold_out", "dearer")),
     ]
 
 
-def test_poison_is_inert_on_every_page(owner, poisoned):
-    notice = Notice.objects.get(key="n")
-    for url in (
-        page_url(poisoned),
-        f"/admin/workflow/order/{poisoned.pk}/do/cancel/",
-        f"/admin/workflow/order/{poisoned.pk}/work/price_items/",
-        f"/admin/workflow/order/{poisoned.pk}/work/screen_items/",
-        f"/admin/workflow/order/{poisoned.pk}/work/label_parcels/",
-        "/admin/workflow/order/",
-        "/admin/workflow/stafftask/",
-        "/admin/notices/notice/",
-        f"/admin/notices/notice/{notice.pk}/change/",
-        "/admin/accounts/user/",
-        f"/admin/accounts/user/{poisoned.customer_id}/change/",
-        "/admin/",
-        *poison_money(poisoned),
+def model_pages() -> list[str]:
+    """The list of every registered model, and the page of its newest row."""
+    found = []
+    for model in admin.site._registry:
+        url = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+        found.append(url)
+        newest = model._default_manager.order_by("-pk").first()
+        if newest is not None:
+            found.append(f"{url}{newest.pk}/change/")
+    return found
+
+
+# --- Looking --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def order(db) -> Order:
+    found = order_at(State.SHIPPED, items=ITEMS)
+    hold(found.pk, reason="wait", by=by(Role.SUPPORT))
+    ask_customer(found.pk, question="which?", by=by(Role.BUYER))
+    return reload(found)
+
+
+def looked_at(client, write: Callable[[], list[str]]) -> list[tuple[str, str]]:
+    """What the pages say with these texts, which are taken back afterwards."""
+    mark = transaction.savepoint()
+    pages = []
+    for url in write():
+        cache.clear()
+        response = client.get(url)
+        pages.append((url, response.content.decode()))
+        assert response.status_code in (200, 302, 403, 404), (url, response.status_code)
+    transaction.savepoint_rollback(mark)
+    return pages
+
+
+def assert_inert(client, write: Callable[[Words], list[str]]) -> int:
+    """The same pages with poison and without; how many of them showed any of it."""
+    found, clean = looked_at(client, lambda: write(str)), looked_at(client, lambda: write(harmless))
+    assert len(found) == len(clean)
+    for (url, poisoned), (_url, other) in zip(found, clean, strict=True):
+        assert_same_skeleton(poisoned, other, where=url)
+    return sum(poisoned != other for (_url, poisoned), (_other, other) in zip(found, clean, strict=True))
+
+
+def test_there_are_forty_classes_of_poison_and_more():
+    assert len(CLASSES) == len(set(POISON)) >= 40
+
+
+def test_poison_is_inert_on_every_page(owner, order):
+    def write(words: Words) -> list[str]:
+        write_order(order, words, turn=0)
+        return [*write_beside(reload(order), words), *model_pages(), page_url(order)]
+
+    assert assert_inert(owner, write) > 30
+
+
+def test_each_of_them_is_inert_in_each_short_text_of_an_order(owner, order):
+    def write(words: Words, turn: int) -> list[str]:
+        write_order(order, words, turn=turn)
+        return [page_url(order), "/admin/workflow/order/"]
+
+    clean = looked_at(owner, lambda: write(harmless, 0))
+    for turn in range(ROUNDS):
+        for (url, page), (_url, other) in zip(looked_at(owner, lambda turn=turn: write(str, turn)), clean, strict=True):
+            assert_same_skeleton(page, other, where=f"{url} {turn}")
+
+
+def test_each_of_them_is_inert_in_a_product_address():
+    link, text = (render_to_string("backoffice/order/_shop.html", shop(url)) for url in ("https://shop.kr/a", "no address"))
+    for one in POISON:
+        for url in (one, f"https://shop.kr/{one}", f"https://shop.kr/?q={one}#{one}", f"https://{one}/"):
+            page = render_to_string("backoffice/order/_shop.html", shop(url))
+            assert_same_skeleton(page, link if "<a " in page else text, where=url)
+
+
+@pytest.mark.parametrize("most", [20, 10_000])
+def test_a_mail_of_nothing_but_poison_is_inert(most):
+    def mail(words: Words) -> str:
+        said = tuple(words(text) for text in packed(most))
+        rows = tuple(zip(said, reversed(said), strict=True))
+        letter = Letter(
+            subject=said[0], lines=said, code=said[-1], rows=rows, total=rows[0], after=said, notes=said, footer=said[-1],
+            button=(said[-1], "https://bidangil.example/"), links=((said[0], "https://bidangil.example/"),),
+        )  # fmt: skip
+        return as_html(letter, locale="en")
+
+    assert_same_skeleton(mail(str), mail(harmless), where="mail")
+
+
+def test_the_judge_sees_what_is_not_inert():
+    """The negative control: pages in which poison did become something."""
+    page = "<p title='%s'>%s</p><script>let a = '%s'</script><a href='%s'>x</a><div x-data='%s'></div>"
+    clean = page % (("a",) * 5)
+    assert_same_skeleton(page % ("b", "&lt;b&gt;", "a", "/b", "a"), clean, where="escaped")
+    for spoilt in (
+        page % ("a", "<b>", "a", "a", "a"),
+        page % ("' onclick='x", "a", "a", "a", "a"),
+        page % ("a", "a", "b", "a", "a"),
+        page % ("a", "a", "a", "a", "alert(1)"),
+        page % ("a", "<!-- -->", "a", "a", "a"),
+        page % ("a", "a", "a", "javascript:alert(1)", "a"),
+        page % ("a", "a", "a", "//evil.example/", "a"),
     ):
-        page = owner.get(url).content.decode()
-        for token in ("<script>alert", "<img src=x", "<svg/onload", "<b>94043"):
-            assert token not in page, (url, token)
-        assert not re.search(r'href="\s*javascript:', page, re.IGNORECASE), url
-        assert "{{ 7|add:7 }}" in page or "7|add:7" not in page, url
+        with pytest.raises(AssertionError):
+            assert_same_skeleton(spoilt, clean, where="spoilt")
+    assert_inert_table([["'=1+1", "a=b", "-12.50", "+3%", 7, None], ["'|x", "", "-1,200"]])
+    for cell in ("=1+1", "+1+1", "-1-1", "@SUM(1)", "\tx", "\rx", "|x", "\uff1d1"):
+        with pytest.raises(AssertionError):
+            assert_inert_table([[cell]])
+
+
+def test_templates_are_not_run(owner, order):
+    write_order(order, str, turn=0)
+    page = owner.get(page_url(order)).content.decode()
+    assert "{{ 7|add:7 }}{% debug %}" in page
+    assert "${7*7}#{7*7}&lt;%= 7*7 %&gt;" in page
+    assert json.dumps(poison.CLASSES["JSON"])[1:-1] not in page
 
 
 @pytest.mark.parametrize("address", BAD_ADDRESSES)

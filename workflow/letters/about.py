@@ -9,9 +9,9 @@ from django.conf import settings
 
 from core.money import format_usd
 from core.notices import Pair
-from workflow.invoices import line_title
+from workflow.invoices import Changes, line_title, what_changed
 from workflow.letters.moments import day_and_hour, english_day, korean_day
-from workflow.models import Invoice, InvoiceLine, Item, Order, OrderEvent, PayLink
+from workflow.models import Invoice, InvoiceKind, InvoiceLine, Item, Order, OrderEvent, PayLink, Refund, RefundStatus
 
 KOREAN = "ko"
 ITEM_NAME = 60
@@ -19,7 +19,11 @@ ITEM_NAME = 60
 
 @dataclass(frozen=True)
 class About:
-    """One order, for one reader; `event` is what happened, None for a reminder."""
+    """One order, for one reader; `event` is what happened, None for a reminder.
+
+    Whatever a letter reads beside the order and the event, it reads through a method from here: `samples.py` answers them for an order
+    that nobody made.
+    """
 
     order: Order
     locale: str
@@ -73,7 +77,7 @@ class About:
         return f"{item.quantity}개" if self.korean else f"× {item.quantity}"
 
     def invoice_rows(self, invoice: Invoice) -> tuple[Pair, ...]:
-        return tuple((self.line(line), self.sum(krw=line.amount_krw, cents=line.amount_usd_cents)) for line in lines_of(invoice))
+        return tuple((self.line(line), self.sum(krw=line.amount_krw, cents=line.amount_usd_cents)) for line in self.lines(invoice))
 
     def line(self, line: InvoiceLine) -> str:
         return line_title(line, locale=self.locale)
@@ -101,14 +105,31 @@ class About:
         number = self.facts.get("invoice")
         if number is None:
             return self.invoice(kind)
+        return self.numbered_invoice(number)
+
+    def numbered_invoice(self, number: int) -> Invoice:
         return Invoice.objects.select_related("quote__policy").get(order=self.order, number=number)
 
+    def lines(self, invoice: Invoice) -> list[InvoiceLine]:
+        lines = list(invoice.lines.select_related("item"))
+        for line in lines:
+            line.invoice = invoice
+        return lines
 
-def lines_of(invoice: Invoice) -> list[InvoiceLine]:
-    lines = list(invoice.lines.select_related("item"))
-    for line in lines:
-        line.invoice = invoice
-    return lines
+    def changes(self, invoice: Invoice) -> Changes | None:
+        """What differs from the version before; None for a first one."""
+        return what_changed(invoice)
+
+    def earlier_fee(self, invoice: Invoice) -> Invoice | None:
+        """The delivery invoice before this one."""
+        found = Invoice.objects.filter(order=self.order, kind=InvoiceKind.DELIVERY, number__lt=invoice.number)
+        return found.order_by("-number").first()
+
+    def refunds_of_cancelling(self) -> list[Refund]:
+        """Those that the cancelling made and that nobody had to approve."""
+        assert self.event is not None
+        planned = Refund.objects.filter(order=self.order, created_at__range=(self.order.closed_at, self.event.at), approved_by=None)
+        return list(planned.exclude(status=RefundStatus.PROPOSED).select_related("invoice"))
 
 
 def _cut(text: str) -> str:

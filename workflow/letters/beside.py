@@ -4,7 +4,7 @@ from core.money import format_usd
 from core.notices import Letter
 from workflow.letters.about import About
 from workflow.letters.registry import to_customer
-from workflow.models import InvoiceKind, Refund, RefundStatus
+from workflow.models import InvoiceKind, Refund
 
 
 @to_customer("ask")
@@ -39,7 +39,7 @@ WAITS = {
 def cancelled(about: About) -> Letter:
     """What goes back at once, by payment. What a second person has still to approve is told of when they did."""
     planned = int(about.facts.get("refunds_usd_cents") or 0)
-    refunds = _refunds(about) if planned else []
+    refunds = about.refunds_of_cancelling() if planned else []
     back = sum(refund.amount_usd_cents for refund in refunds)
     reason = str(about.facts.get("reason") or "") if about.event and about.event.actor == "staff" else ""
     rows = tuple((_payment(about, refund), format_usd(refund.amount_usd_cents)) for refund in refunds)
@@ -73,13 +73,6 @@ def _nothing_back(about: About) -> str:
     if about.korean:
         return "이 주문에서 돌려드릴 금액은 없습니다." if paid else "결제하신 금액이 없어 돌려드릴 금액도 없습니다."
     return "There is nothing to refund for this order." if paid else "You had not been charged, so there is nothing to refund."
-
-
-def _refunds(about: About) -> list[Refund]:
-    """Those that the cancelling made and that nobody had to approve."""
-    assert about.event is not None
-    planned = Refund.objects.filter(order=about.order, created_at__range=(about.order.closed_at, about.event.at), approved_by=None)
-    return list(planned.exclude(status=RefundStatus.PROPOSED).select_related("invoice"))
 
 
 def _payment(about: About, refund: Refund) -> str:

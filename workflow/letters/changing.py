@@ -4,7 +4,7 @@ from core.money import format_usd
 from core.notices import Letter, Pair
 from workflow.letters.about import About
 from workflow.letters.registry import to_customer
-from workflow.models import AdjustmentRoute, Invoice, InvoiceKind, Item
+from workflow.models import AdjustmentRoute, InvoiceKind, Item
 
 BANK_DAYS = {
     "ko": "환불된 금액이 보이기까지 보통 영업일로 5일에서 10일이 걸립니다.",
@@ -54,7 +54,7 @@ def dearer(about: About) -> Letter:
     rows = tuple((about.item(item), _extra(about, item)) for item in _named(about, "differences_krw"))
     if about.facts.get("route") != AdjustmentRoute.INVOICE:
         return _carried(about, rows)
-    invoice = _invoice(about)
+    invoice = about.numbered_invoice(about.facts["invoice"])
     dollars, until, pay = format_usd(invoice.amount_usd_cents), about.moment(invoice.pay_by), about.pay_page(InvoiceKind.ADJUSTMENT)
     if about.korean:
         return Letter(
@@ -107,13 +107,9 @@ def _extra(about: About, item: Item) -> str:
     return f"+{krw:,}원" if about.korean else f"+₩{krw:,}"
 
 
-def _invoice(about: About) -> Invoice:
-    return Invoice.objects.select_related("quote__policy").get(order=about.order, number=about.facts["invoice"])
-
-
 @to_customer("difference_paid")
 def difference_paid(about: About) -> Letter:
-    invoice = _invoice(about)
+    invoice = about.numbered_invoice(about.facts["invoice"])
     dollars = format_usd(invoice.amount_usd_cents)
     if about.korean:
         return Letter(

@@ -105,7 +105,7 @@ def _to_send(about: About) -> list[Parcel]:
 
 def _replaced(about: About, invoice: Invoice) -> str:
     """A fee that was taken back before it was paid; the customer may have its mail."""
-    earlier = Invoice.objects.filter(order=about.order, kind=InvoiceKind.DELIVERY, number__lt=invoice.number).order_by("-number").first()
+    earlier = about.earlier_fee(invoice)
     if earlier is None or earlier.status != InvoiceStatus.VOID:
         return ""
     was, is_now = format_usd(earlier.amount_usd_cents), format_usd(invoice.amount_usd_cents)

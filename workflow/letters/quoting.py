@@ -2,7 +2,7 @@
 
 from core.money import format_usd
 from core.notices import Letter
-from workflow.invoices import receipt_number, what_changed
+from workflow.invoices import receipt_number
 from workflow.letters.about import About
 from workflow.letters.registry import to_customer
 from workflow.models import Invoice, InvoiceKind, InvoiceLine, Item, ItemStatus
@@ -123,7 +123,7 @@ def payable(about: About) -> Letter:
 
 def _what_changed(about: About, invoice: Invoice) -> tuple[str, ...]:
     """What differs from the version before it, which the customer may have in another mail; nothing for the first version."""
-    changes = what_changed(invoice)
+    changes = about.changes(invoice)
     if changes is None:
         return ()
     moved = [
