@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from backoffice.access import acting
-from backoffice.orders import beside, reading
+from backoffice.orders import beside, meanwhile, reading
 from backoffice.orders.beside import ASIDES
 from backoffice.orders.forms import EntryForm
 from backoffice.orders.next_move import entry
@@ -84,7 +84,7 @@ def _show(
         "title": shown.title,
         "entry": shown,
         "refused": refused,
-        "meanwhile": reading.changed_since(order, seen) if seen else [],
+        "meanwhile": meanwhile.since(order, seen),
         "is_open": shown.task in work.tasks_open(order, by=acting(request)),
     }
     return render(request, "backoffice/order/enter.html", context, status=status)

@@ -59,11 +59,15 @@ def _state(value: str) -> Any:
 # --- Facts ----------------------------------------------------------------------------------------------------------------
 
 
+#: what only machines look up
+UNSAID = frozenset({"message", "to"})
+
+
 def facts_in_words(facts: dict[str, Any]) -> list[tuple[Any, str]]:
     """(what, value) in the order they were written; a fact nobody gave words to is shown as it is."""
     said = []
     for name, value in facts.items():
-        if value in (None, "", {}, []):
+        if name in UNSAID or value in (None, "", {}, []):
             continue
         label, word = FACTS.get(name, (name.replace("_", " "), str))
         said.append((label, _safely(word, value)))
@@ -109,6 +113,7 @@ FACTS: dict[str, tuple[Any, Callable[[Any], str]]] = {
     "proof": (_("proof"), str),
     "items": (_("items"), _statuses),
     "prices_krw": (_("unit prices"), _prices),
+    "names": (_("product names"), lambda names: ", ".join(f"{position}: {name}" for position, name in names.items())),
     "paid_krw": (_("paid at the shop"), _prices),
     "amount_usd_cents": (_("amount"), format_usd),
     "refunds_usd_cents": (_("goes back"), format_usd),

@@ -7,7 +7,6 @@ from typing import Any
 from django.db.models import Prefetch
 from django.http import Http404
 
-from backoffice.orders.history import happening
 from backoffice.orders.journey import journey
 from backoffice.words import TURNS, WAITS_WORDS, tone_of
 from workflow.models import Adjustment, Attempt, Invoice, InvoiceLine, Order, OrderEvent, Refund, StaffTask, TrackingEvent
@@ -50,10 +49,3 @@ def heading(order: Order) -> dict[str, Any]:
         "waits": str(order.waiting_on),
         "journey": journey(order),
     }
-
-
-def changed_since(order: Order, version: int | None) -> list[Any]:
-    """What happened after the version a person looked at, oldest first. Every change has one event and adds one to the version."""
-    if version is None:
-        return []
-    return [happening(event) for event in reversed(order.events.all()) if event.number >= version]
