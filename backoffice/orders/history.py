@@ -1,6 +1,6 @@
 """An order's events in words: what happened, who did it, through which door, and the facts as people read them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -34,7 +34,8 @@ class Happening:
         return self.event.at
 
 
-def happening(event: OrderEvent) -> Happening:
+def happening(event: OrderEvent, *, names: Mapping[int, str] | None = None) -> Happening:
+    """`names` are the nicknames of those to whom the order was given."""
     moved = (_state(event.from_state), _state(event.to_state)) if event.from_state and event.from_state != event.to_state else None
     return Happening(
         event=event,
@@ -42,8 +43,13 @@ def happening(event: OrderEvent) -> Happening:
         who=who(event),
         door=event.get_door_display(),
         moved=moved,
-        facts=facts_in_words(event.facts),
+        facts=facts_in_words(event.facts) + _given(event, names or {}),
     )
+
+
+def _given(event: OrderEvent, names: Mapping[int, str]) -> list[tuple[Any, str]]:
+    to = names.get(event.facts.get("to", 0)) if event.name == "give" else None
+    return [(_("to"), to)] if to else []
 
 
 def who(event: OrderEvent) -> Any:

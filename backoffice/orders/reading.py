@@ -9,13 +9,14 @@ from django.http import Http404
 
 from backoffice.orders.journey import journey
 from backoffice.words import TURNS, WAITS_WORDS, tone_of
+from workflow import zones
 from workflow.models import Adjustment, Attempt, Invoice, InvoiceLine, Order, OrderEvent, Refund, StaffTask, TrackingEvent
 
 
 def load(order_id: int) -> Order:
     """The order with what its page, the guards and the forms look at; 404 if there is none."""
     order = (
-        Order.objects.select_related("customer", "rate_at_request")
+        Order.objects.select_related("customer", "rate_at_request", "assigned_to")
         .prefetch_related(
             "items",
             Prefetch("parcels__scans", TrackingEvent.objects.order_by("-at", "-id")),
@@ -48,4 +49,5 @@ def heading(order: Order) -> dict[str, Any]:
         "waiting_on": WAITS_WORDS[order.waiting_on],
         "waits": str(order.waiting_on),
         "journey": journey(order),
+        "there": zones.there(region=order.region, country=order.country),
     }
