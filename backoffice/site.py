@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
-from backoffice import home
+from backoffice import home, palette
 from backoffice.access import EFFECTS_SEEN_BY, NOTICES_SEEN_BY, PEOPLE_SEEN_BY, holds
 from backoffice.money import unapplied
 from core.outbox.models import Effect
@@ -45,7 +45,11 @@ class BackOffice(UnfoldAdminSite):
         return super().admin_view(guarded, cacheable)
 
     def get_urls(self) -> list[Any]:
-        return [*unapplied.urls(self), *super().get_urls()]
+        return [*unapplied.urls(self), *palette.urls(self), *super().get_urls()]
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Unfold's own loads every match of every list and remembers it for minutes."""
+        return palette.search(request, pages=navigation(request))
 
     def refused(self, request: HttpRequest) -> HttpResponse:
         context = {**self.each_context(request), "title": _("Not for your role")}
@@ -98,6 +102,18 @@ def live_script(_request: HttpRequest) -> str:
 
 def totals_script(_request: HttpRequest) -> str:
     return static("backoffice/totals.js")
+
+
+def desk_stylesheet(_request: HttpRequest) -> str:
+    return static("backoffice/desk.css")
+
+
+def desk_script(_request: HttpRequest) -> str:
+    return static("backoffice/desk.js")
+
+
+def keys_script(_request: HttpRequest) -> str:
+    return static("backoffice/keys.js")
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
