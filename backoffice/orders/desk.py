@@ -170,9 +170,7 @@ def page_of(order_id: int) -> str:
 
 
 def needs_no_answer(request: HttpRequest, order_id: int) -> HttpResponse:
-    return _pressed(
-        request, order_id, lambda: messages.needs_no_answer(order_id, by=acting(request)), done=_("Read; no answer is needed.")
-    )
+    return _pressed(request, order_id, lambda: messages.needs_no_answer(order_id, by=acting(request)), done=_("Read; no answer is needed."))
 
 
 # --- Who looks after it, who looks at it ----------------------------------------------------------------------------------

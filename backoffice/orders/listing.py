@@ -152,7 +152,6 @@ class OrderList(Page):
             '<time class="bo-time" datetime="{}">{}</time>', order.state_since.isoformat(), timesince(order.state_since, depth=1)
         )
 
-
     # --- On several at once ---
 
     @admin.action(description=_("Take them"), permissions=["assign"])
