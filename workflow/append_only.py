@@ -1,4 +1,5 @@
-"""Triggers that make the journal, the ledger and staff's notes append-only, on both engines: UPDATE and DELETE are refused by the database itself.
+"""Triggers that make the journal, the ledger and staff's notes append-only, on both engines: UPDATE and DELETE are refused by the
+database itself.
 
 Installed by migration 0002, and by each that adds a table to them. (Tests that empty whole tables take them off first, see conftest.py.)
 """

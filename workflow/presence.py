@@ -7,12 +7,14 @@ from datetime import timedelta
 
 from django.utils.timezone import now
 
+from core.retries import retried
 from workflow.models import OrderViewer
 from workflow.transitions import By
 
 GONE_AFTER = timedelta(seconds=90)
 
 
+@retried
 def beat(order_id: int, *, by: By) -> None:
     """This person's page of the order is open. Also clears away what is over, of this order and of this person."""
     mine = OrderViewer.objects.filter(order_id=order_id, user=by.user)

@@ -12,10 +12,36 @@ EASTERN, CENTRAL, MOUNTAIN, PACIFIC = "America/New_York", "America/Chicago", "Am
 
 #: by the two letters of the post office, territories and D.C. too
 STATE_ZONES: dict[str, str] = {
-    **dict.fromkeys("CT DC DE FL GA IN KY MA MD ME MI NC NH NJ NY OH PA RI SC VA VT WV".split(), EASTERN),
-    **dict.fromkeys("AL AR IA IL KS LA MN MO MS ND NE OK SD TN TX WI".split(), CENTRAL),
-    **dict.fromkeys("CO ID MT NM UT WY".split(), MOUNTAIN),
-    **dict.fromkeys("CA NV OR WA".split(), PACIFIC),
+    **dict.fromkeys(
+        [
+            "CT",
+            "DC",
+            "DE",
+            "FL",
+            "GA",
+            "IN",
+            "KY",
+            "MA",
+            "MD",
+            "ME",
+            "MI",
+            "NC",
+            "NH",
+            "NJ",
+            "NY",
+            "OH",
+            "PA",
+            "RI",
+            "SC",
+            "VA",
+            "VT",
+            "WV",
+        ],
+        EASTERN,
+    ),
+    **dict.fromkeys(["AL", "AR", "IA", "IL", "KS", "LA", "MN", "MO", "MS", "ND", "NE", "OK", "SD", "TN", "TX", "WI"], CENTRAL),
+    **dict.fromkeys(["CO", "ID", "MT", "NM", "UT", "WY"], MOUNTAIN),
+    **dict.fromkeys(["CA", "NV", "OR", "WA"], PACIFIC),
     "AZ": "America/Phoenix",
     "AK": "America/Anchorage",
     "HI": "Pacific/Honolulu",
@@ -26,7 +52,7 @@ STATE_ZONES: dict[str, str] = {
     "AS": "Pacific/Pago_Pago",
 }
 #: states with a second zone, or (Arizona) a part that keeps another time in summer
-SPLIT_STATES = frozenset("AK AZ FL ID IN KS KY MI ND NE NV OR SD TN TX".split())
+SPLIT_STATES = frozenset(["AK", "AZ", "FL", "ID", "IN", "KS", "KY", "MI", "ND", "NE", "NV", "OR", "SD", "TN", "TX"])
 
 #: countries whose people all live by one clock
 COUNTRY_ZONES: dict[str, str] = {

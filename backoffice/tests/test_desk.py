@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from backoffice.orders import meanwhile
 from backoffice.tests.conftest import do_url, fingerprint, page_url, said, shown, url_of, work_url
 from workflow import assigning, messages, notes, presence, work
-from workflow.models import Order, OrderMessage, OrderNote, OrderViewer
+from workflow.models import Order, OrderMessage, OrderNote, OrderViewer, StaffTask
 from workflow.process import Role, State
 from workflow.tests.factories import FEDEX_NUMBER, by, new_order, order_at, reload, staff
 from workflow.transitions import By, ask_customer, hold
@@ -70,10 +70,12 @@ def test_a_message_that_needs_no_answer_is_put_away(sign_in):
     client, order = sign_in(Role.SUPPORT), new_order()
     url = url_of(order, "no-answer")
     customer_writes(order, "Thank you!")
+    done = f"/admin/workflow/stafftask/{StaffTask.objects.get().pk}/done/"
+    assert "The customer still waits" in said(client.post(done, follow=True))[0]
     assert client.get(url).status_code == 405
     assert said(client.post(url, follow=True)) == ["Read; no answer is needed."]
     assert said(client.post(url, follow=True)) == ["No message waits for an answer."]
-    assert reload(order).unanswered_since is None
+    assert (reload(order).unanswered_since, StaffTask.objects.filter(done_at=None).count()) == (None, 0)
 
 
 def test_notes_stand_beside_the_history_newest_first(sign_in):

@@ -50,7 +50,7 @@
     j: () => step(1),
     k: () => step(-1),
     Enter: open,
-    n: () => focus(first("#order-next a.bo-button, #order-next .bo-button")),
+    n: () => focus(first("#order-next a.bo-button") ?? first("#order-next")), // nothing to press yet: what is missing
     m: () => focus(first("#message-form textarea")),
     i: () => focus(first("#note-form textarea")),
     e: () => focus(first("#order-entries :is(input:not([type=hidden]), textarea, select)")),
