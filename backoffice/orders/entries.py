@@ -43,7 +43,7 @@ def enter(request: HttpRequest, order_id: int, task: str, *, frame: Mapping[str,
         form.save(by=acting(request))
     except BidangilError as refused:
         fresh = reading.load(order.pk)
-        bound = form_class(fresh, request.POST)
+        bound = form_class(fresh, form_class(fresh, request.POST).only_typed())
         return _show(
             request,
             fresh,

@@ -43,7 +43,7 @@ def kst(at: datetime | None) -> SafeString | str:
 @register.simple_tag
 def when(at: datetime | None, there: There | None = None) -> SafeString | str:
     """As `kst`, and on hover what the customer's clock said."""
-    if at is None or there is None:
+    if at is None or not there:  # on pages that are not about one order
         return kst(at)
     local = localtime(at)
     words = local.strftime("%m-%d %H:%M" if local.year == localtime().year else "%Y-%m-%d %H:%M")
@@ -54,7 +54,7 @@ def when(at: datetime | None, there: There | None = None) -> SafeString | str:
 @register.filter
 def on_their_clock(at: datetime | None, there: There | None) -> str:
     """`11-21 20:05 PST`; empty where their clock is not known."""
-    if at is None or there is None:
+    if at is None or not there:
         return ""
     about = f"{_('about')} " if there.is_about else ""
     return f"{about}{there.at(at):%m-%d %H:%M} {there.short(at)}"

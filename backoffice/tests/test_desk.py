@@ -1,6 +1,8 @@
 """Working together on one order: messages, notes, who looks after it, who is there, what others changed, and what the customer sees."""
 
+import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.db import connection
@@ -204,6 +206,7 @@ def test_who_comes_second_reads_what_is_other_now_field_by_field(sign_in):
     response = client.post(work_url(order, "price_items"), {"version": seen, f"price_krw-{one.pk}": "11,000"})
 
     assert response.status_code == 409
+    assert response.context["meanwhile"].rows[0].event.user == colleague.user
     changes = [(str(change.label), change.was, change.now) for change in response.context["meanwhile"].changes]
     assert changes == [
         ("Product name of 1. Red bag", "Bag", "Red bag"),
@@ -215,6 +218,40 @@ def test_who_comes_second_reads_what_is_other_now_field_by_field(sign_in):
     assert "<s><bdi>₩10,000</bdi></s>" in page
     assert 'value="11,000"' in page
     assert colleague.user.nickname in page
+
+
+def test_saving_again_keeps_what_was_typed_and_undoes_nobodys_work(sign_in):
+    client, order = sign_in(Role.BUYER), order_at(State.QUOTE_APPROVED)
+    one, two = order.items.all()
+    work.price_items(order.pk, prices={one.pk: 10_000, two.pk: 20_000}, names={one.pk: "Bag"}, by=by(Role.BUYER))
+    form = {
+        field: value for field, value in fields_of(client.get(work_url(order, "price_items"))).items() if field != "csrfmiddlewaretoken"
+    }
+    work.price_items(order.pk, prices={two.pk: 25_000}, names={one.pk: "Red bag"}, by=by(Role.BUYER))
+
+    refused = client.post(work_url(order, "price_items"), {**form, f"price_krw-{one.pk}": "11,000"})
+
+    again = fields_of(refused)
+    assert (again[f"price_krw-{one.pk}"], again[f"name-{one.pk}"], again[f"price_krw-{two.pk}"]) == ("11,000", "Red bag", "25000")
+    assert client.post(work_url(order, "price_items"), again).status_code == 302
+    assert list(order.items.values_list("price_krw", "name")) == [(11_000, "Red bag"), (25_000, "")]
+
+
+@pytest.mark.parametrize("seen", ["", "[]", "7", '"x"', "{", '{"name": 1}', "null"])
+def test_a_forged_record_of_what_was_seen_is_no_500(sign_in, seen):
+    client, order = sign_in(Role.BUYER), order_at(State.QUOTE_APPROVED)
+    item = order.items.first()
+    version = order.version
+    work.price_items(order.pk, prices={item.pk: 10_000}, by=by(Role.BUYER))
+    response = client.post(work_url(order, "price_items"), {"version": version, "seen": seen, f"price_krw-{item.pk}": "5"})
+    assert (response.status_code, order.items.first().price_krw) == (409, 10_000)
+
+
+def fields_of(response) -> dict[str, str]:
+    """The form of a page as a browser would send it."""
+    found = re.findall(r"<input[^>]*>", response.content.decode())
+    inputs = [dict(re.findall(r'(name|value)="([^"]*)"', tag)) for tag in found]
+    return {one["name"]: unescape(one.get("value", "")) for one in inputs if "name" in one}
 
 
 def test_a_stale_move_says_the_same(sign_in):
