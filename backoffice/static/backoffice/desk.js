@@ -1,5 +1,12 @@
-// Who else has this order open: a beat every 30 s while the page is, one more as it closes; and the customer's clock, minute by minute.
+// Who else has this order open: a beat every 30 s while the page is, one more as it closes; the customer's clock, minute by minute; and
+// the thread stands at its newest message.
 "use strict";
+
+(() => {
+  const toNewest = () => document.querySelectorAll(".bo-thread").forEach((thread) => (thread.scrollTop = thread.scrollHeight));
+  document.addEventListener("DOMContentLoaded", toNewest);
+  document.addEventListener("bo:refreshed", toNewest);
+})();
 
 document.addEventListener("DOMContentLoaded", () => {
   const EVERY_MS = 30_000;

@@ -56,15 +56,19 @@
     e: () => focus(first("#order-entries :is(input:not([type=hidden]), textarea, select)")),
   };
 
+  /** The Latin letter of a key, also while the keyboard writes Hangul. */
+  const keyOf = (event) => (/^Key[A-Z]$/.test(event.code) && !/^[ -~]$/.test(event.key) ? event.code[3].toLowerCase() : event.key);
+
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.altKey || event.metaKey || event.repeat && !"jk".includes(event.key)) return;
+    const key = keyOf(event);
+    if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || (event.repeat && !"jk".includes(key))) return;
     if (event.target.closest?.(TYPING) || first("dialog[open]")) return;
-    if (event.key === "Enter" && event.target.closest?.("a, button, summary, label, input")) return;
+    if (key === "Enter" && event.target.closest?.("a, button, summary, label, input")) return;
     const going = Date.now() - wentAt < GO_WITHIN_MS;
     wentAt = 0;
-    if (going && PAGES[event.key]) {
+    if (going && PAGES[key]) {
       event.preventDefault();
-      go(PAGES[event.key]);
-    } else if (KEYS[event.key]?.()) event.preventDefault();
+      go(PAGES[key]);
+    } else if (KEYS[key]?.()) event.preventDefault();
   });
 })();
