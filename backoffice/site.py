@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
-from backoffice import home, roles_page, settings_page, show_page
+from backoffice import home, palette, roles_page, settings_page, show_page
 from backoffice.access import EFFECTS_SEEN_BY, NOTICES_SEEN_BY, PEOPLE_SEEN_BY, holds
 from backoffice.letters import pages as letters
 from backoffice.money import unapplied
@@ -34,6 +34,7 @@ PAGES = (
     own,
     show_page,
     roles_page,
+    palette,
 )
 BADGES_LIVE_S = 10
 
@@ -60,6 +61,10 @@ class BackOffice(UnfoldAdminSite):
     def get_urls(self) -> list[Any]:
         return [path for page in PAGES for path in page.urls(self)] + super().get_urls()
 
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Unfold's own loads every match of every list and remembers it for minutes."""
+        return palette.search(request, pages=navigation(request))
+
     def refused(self, request: HttpRequest) -> HttpResponse:
         context = {**self.each_context(request), "title": _("Not for your role")}
         return render(request, "backoffice/refused.html", context, status=403)
@@ -82,30 +87,6 @@ def environment(_request: HttpRequest) -> list[Any]:
 
 def favicon(_request: HttpRequest) -> str:
     return static("backoffice/favicon.svg")
-
-
-def stylesheet(_request: HttpRequest) -> str:
-    return static("backoffice/backoffice.css")
-
-
-def order_stylesheet(_request: HttpRequest) -> str:
-    return static("backoffice/order.css")
-
-
-def sign_in_stylesheet(_request: HttpRequest) -> str:
-    return static("backoffice/sign_in.css")
-
-
-def script(_request: HttpRequest) -> str:
-    return static("backoffice/backoffice.js")
-
-
-def live_script(_request: HttpRequest) -> str:
-    return static("backoffice/live.js")
-
-
-def totals_script(_request: HttpRequest) -> str:
-    return static("backoffice/totals.js")
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:

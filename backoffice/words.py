@@ -89,6 +89,11 @@ HAPPENED = {
     "release": _("Hold ended"),
     "ask": _("Customer asked"),
     "answer": _("Question answered"),
+    "message": _("Message written"),
+    "no_answer": _("Message read, needs no answer"),
+    "take": _("Taken"),
+    "give": _("Given to a colleague"),
+    "let_go": _("Let go"),
     "screen_items": _("Items screened"),
     "price_items": _("Prices entered"),
     "buy_items": _("Purchases entered"),
@@ -139,6 +144,7 @@ SCAN_TONES = {"delivered": "good", "exception": "bad", "attempt_failed": "bad", 
 
 #: why a task asks for a person
 TASK_KINDS = {
+    "customer_message": _("new message"),
     "question_unanswered": _("question unanswered"),
     "dispute": _("dispute"),
     "dispute_over": _("dispute over"),

@@ -1,13 +1,19 @@
-"""Triggers that make the journal, the ledger and the access logs append-only, on both engines: UPDATE and DELETE are refused by the
-database itself.
+"""Triggers that make the journal, the ledger, staff's notes and the access logs append-only, on both engines: UPDATE and DELETE are
+refused by the database itself.
 
-Installed by migration 0002, and again by those that made the later tables. (Tests that empty whole tables take them off first, see
+Installed by migration 0002, and again by each that adds a table to them. (Tests that empty whole tables take them off first, see
 conftest.py.)
 """
 
 from typing import Any
 
-TABLES = ("workflow_orderevent", "workflow_ledgerentry", "workflow_personaldataread", "accounts_accountevent")
+TABLES = (
+    "workflow_orderevent",
+    "workflow_ledgerentry",
+    "workflow_ordernote",
+    "workflow_personaldataread",
+    "accounts_accountevent",
+)
 WORDS = ("UPDATE", "DELETE")
 
 

@@ -39,8 +39,8 @@ def order_id_of(customer_id: int, number: str) -> int | None:
     return Order.objects.filter(customer_id=customer_id, number=number).values_list("pk", flat=True).first()
 
 
-#: how staff decide on a refund is not the customer's history, what comes of it is
-AMONG_STAFF = frozenset({"refund_declined", "refund_again", "disputed"})
+#: how staff decide on a refund and who of them looks after an order is not the customer's history, what comes of it is
+AMONG_STAFF = frozenset({"refund_declined", "refund_again", "disputed", "take", "give", "let_go", "no_answer"})
 
 
 def events_page(order_id: int, *, but: Collection[str] = (), after_number: int | None = None, limit: int) -> list[OrderEvent]:

@@ -36,6 +36,8 @@ def finish(task_id: int, *, by: "By") -> StaffTask:
         raise TransitionRefused(_("You may not do this."), code="not_allowed")
     if task.done_at:
         raise TransitionRefused(_("This task is done already."))
+    if task.kind == "customer_message" and task.order and task.order.unanswered_since:
+        raise TransitionRefused(_("The customer still waits: answer on the order's page, or say there that no answer is needed."))
     if task.kind == "unapplied_money" and _still_holds_money(task):
         raise TransitionRefused(_("This money still waits: let it pay an invoice, or give it back."), code="money_waits")
     task.done_at, task.done_by = now(), by.user

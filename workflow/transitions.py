@@ -21,7 +21,7 @@ from core import events, outbox
 from core.accounts.models import User
 from core.errors import Conflict, NotFound
 from core.retries import retried
-from workflow import writes
+from workflow import thread, writes
 from workflow.fsm import Guard, Spec
 from workflow.models import Order, OrderEvent
 from workflow.models.journal import Door
@@ -128,7 +128,10 @@ def perform(order_id: int, move: Callable[..., Any] | str, *, by: By, **facts: A
 def record(
     order: Order, *, name: str, from_state: str, by: By, facts: dict[str, Any], then: Iterable[str] = (), live: str = "order.state"
 ) -> OrderEvent:
-    """Save a locked order with its event row, its effects and the live event; the only writer of all four."""
+    """Save a locked order with its event row, its effects and the live event; the only writer of all four.
+
+    `live` is empty for what is none of the customer's business: who records it tells staff alone (`tell_staff`).
+    """
     before = order.last_event_number
     order.last_event_number = before + 1
     order.version += 1
@@ -150,15 +153,24 @@ def record(
     event.hash = event.digest()
     event.save(force_insert=True)
     outbox.promise(list(then), subject=order.subject, payload={"order": order.pk, "event": event.number})
-    tell(order, live)
+    if live:
+        tell(order, live)
     return event
 
 
 def tell(order: Order, event: str, /, **data: Any) -> None:
     """A live event to the customer and to staff. Last in its transaction: the streams' counters are locked until the commit."""
-    said = {"order": order.number, "state": order.state, "step": int(order.step), "at": now().isoformat(), **data}
     for channel in (events.user_channel(order.customer_id), events.STAFF_CHANNEL):
-        events.publish(channel, event, said)
+        events.publish(channel, event, _said(order, data))
+
+
+def tell_staff(order: Order, event: str, /, **data: Any) -> None:
+    """As `tell`, to staff alone."""
+    events.publish(events.STAFF_CHANNEL, event, _said(order, data))
+
+
+def _said(order: Order, data: dict[str, Any]) -> dict[str, Any]:
+    return {"order": order.number, "state": order.state, "step": int(order.step), "at": now().isoformat(), **data}
 
 
 # --- May this person make this move? --------------------------------------------------------------------------------------
@@ -316,12 +328,14 @@ def release(order_id: int, *, by: By) -> Order:
 @retried
 @transaction.atomic
 def ask_customer(order_id: int, *, question: str, by: By) -> Order:
-    """Ask the customer something: the order waits on them until they answer, and they are told."""
+    """Ask the customer something: it is written into the thread, the order waits on them until they answer, and they are told."""
     order = _beside(order_id, by=by, roles=ASKERS)
     if order.question or not question.strip():
         raise TransitionRefused(_("A question is already open, or it is empty."))
-    order.question, order.asked_at = question.strip(), now()
-    record(order, name="ask", from_state=order.state, by=by, facts={}, then=["notify_customer"])
+    message = thread.add_of_staff(order, text=question, by=by, asks=True)
+    order.question, order.asked_at = message.text, message.at
+    record(order, name="ask", from_state=order.state, by=by, facts={"message": message.pk}, then=["notify_customer"])
+    tell(order, "order.message")
     return order
 
 

@@ -106,16 +106,18 @@ def price_items(
 ) -> Order:
     """Unit prices in won by item id, and product names. Nothing is asked of the customer until the prices are confirmed."""
     order = _begin(order_id, PRICE, by=by, seen_version=seen_version)
-    changed = {}
+    changed, renamed = {}, {}
     for item_id, price in prices.items():
         item = _item(order, item_id)
         item.price_krw = _whole(price, field="price_krw", low=1, high=MAX_PRICE_KRW // item.quantity)
         changed[item_id] = item
     for item_id, name in (names or {}).items():
         item = changed.setdefault(item_id, _item(order, item_id))
-        item.name = name.strip()[:200]
+        if item.name != (name := name.strip()[:200]):
+            item.name = renamed[str(item.position)] = name
     Item.objects.bulk_update(changed.values(), ["price_krw", "name"])
-    return _finish(order, PRICE, by=by, facts={"prices_krw": {str(i.position): i.price_krw for i in changed.values()}})
+    facts: dict[str, Any] = {"prices_krw": {str(i.position): i.price_krw for i in changed.values()}}
+    return _finish(order, PRICE, by=by, facts=facts | ({"names": renamed} if renamed else {}))
 
 
 # --- Buying and warehouse -------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from backoffice import privacy
-from backoffice.orders import dialogs, entries, moves, page, pressing, reading, receipt
+from backoffice.orders import customer_view, desk, dialogs, entries, moves, page, pressing, reading, receipt
 from backoffice.orders.listing import OrderList
 
 
@@ -28,6 +28,11 @@ class OrderAdmin(OrderList):
             *(path(f"<int:order_id>/{d.name}/", view(self.dialog), {"dialog": d}, name=f"workflow_order_{d.name}") for d in page.DIALOGS),
             path("<int:order_id>/refund/<int:pk>/<slug:name>/", view(self.decide), name="workflow_order_decide"),
             path("<int:order_id>/unapplied/<int:pk>/<slug:what>/", view(self.settle_unapplied), name="workflow_order_unapplied"),
+            path("<int:order_id>/write/<slug:name>/", view(self.write), name="workflow_order_write"),
+            path("<int:order_id>/no-answer/", view(self.no_answer), name="workflow_order_no_answer"),
+            path("<int:order_id>/assign/", view(self.assign), name="workflow_order_assign"),
+            path("<int:order_id>/here/", view(self.here), name="workflow_order_here"),
+            path("<int:order_id>/customer/", view(self.customer_view), name="workflow_order_customer_view"),
             path("<int:order_id>/withdraw/", view(self.withdraw), name="workflow_order_withdraw"),
         ]
 
@@ -63,6 +68,23 @@ class OrderAdmin(OrderList):
 
     def withdraw(self, request: HttpRequest, order_id: int) -> HttpResponse:
         return require_POST(pressing.withdraw_difference)(request, order_id)
+
+    def write(self, request: HttpRequest, order_id: int, name: str) -> HttpResponse:
+        return read_or_post(desk.write)(request, order_id, name, frame=self.frame(request))
+
+    def no_answer(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        return require_POST(desk.needs_no_answer)(request, order_id)
+
+    def assign(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        return read_or_post(desk.assign)(request, order_id, frame=self.frame(request))
+
+    def here(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return require_POST(desk.here)(request, order_id)
+
+    def customer_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        return require_GET(customer_view.show)(request, order_id, frame=self.frame(request))
 
     def frame(self, request: HttpRequest) -> dict[str, Any]:
         """What every page of the admin needs around it; 403 for those who may not see orders."""

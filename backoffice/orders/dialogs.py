@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from backoffice.access import acting
-from backoffice.orders import reading
+from backoffice.orders import meanwhile, reading
 from core.errors import BidangilError
 from workflow.models import Order
 from workflow.transitions import By
@@ -123,7 +123,7 @@ def _show(
         "form": form,
         "is_open": dialog.makes_sense(order, by=acting(request)),
         "refused": refused,
-        "meanwhile": reading.changed_since(order, seen) if refused and refused.code == "changed_meanwhile" else [],
+        "meanwhile": meanwhile.since(order, seen if refused and refused.code == "changed_meanwhile" else None),
         **dialog.comes_of(order, form),
     }
     return render(request, dialog.template, context, status=status)

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from backoffice.access import acting
-from backoffice.orders import beside, reading
+from backoffice.orders import beside, meanwhile, reading
 from backoffice.orders.beside import ASIDES
 from backoffice.orders.forms import EntryForm
 from backoffice.orders.next_move import entry
@@ -43,7 +43,7 @@ def enter(request: HttpRequest, order_id: int, task: str, *, frame: Mapping[str,
         form.save(by=acting(request))
     except BidangilError as refused:
         fresh = reading.load(order.pk)
-        bound = form_class(fresh, request.POST)
+        bound = form_class(fresh, form_class(fresh, request.POST).only_typed())
         return _show(
             request,
             fresh,
@@ -84,7 +84,7 @@ def _show(
         "title": shown.title,
         "entry": shown,
         "refused": refused,
-        "meanwhile": reading.changed_since(order, seen) if seen else [],
+        "meanwhile": meanwhile.since(order, seen),
         "is_open": shown.task in work.tasks_open(order, by=acting(request)),
     }
     return render(request, "backoffice/order/enter.html", context, status=status)

@@ -4,6 +4,7 @@ A form reads and cleans; saving is one call of `work`. Field names are stable, s
 beside the hidden `version`.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -72,6 +73,31 @@ class EntryForm(forms.Form):
     @property
     def seen_version(self) -> int:
         return int(self.cleaned_data["version"])
+
+    # --- Somebody else was quicker ---
+
+    def shown(self) -> dict[str, str]:
+        """What the fields hold before anybody types; lists (ticked boxes) aside."""
+        found = {name: self.get_initial_for_field(field, name) for name, field in self.fields.items() if name != "version"}
+        return {name: "" if value is None else str(value) for name, value in found.items() if value is None or isinstance(value, str | int)}
+
+    def seen(self) -> str:
+        """The same for the hidden field, by which `only_typed` tells what was typed."""
+        return json.dumps(self.shown())
+
+    def only_typed(self) -> Any:
+        """What was posted, where a field that nobody typed into has the value of now: saving again undoes nobody's work."""
+        try:
+            seen = json.loads(self.data.get("seen", ""))
+        except ValueError:
+            seen = None
+        if not isinstance(seen, dict):
+            return self.data
+        typed = self.data.copy()
+        for name, value in self.shown().items():
+            if name in seen and self.data.get(name) == seen[name]:
+                typed[name] = value
+        return typed
 
     def leftovers(self) -> list[str]:
         """Values typed for rows that are no longer there (the customer changed the request meanwhile); shown, so that none is lost."""

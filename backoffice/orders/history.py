@@ -1,6 +1,6 @@
 """An order's events in words: what happened, who did it, through which door, and the facts as people read them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -34,7 +34,8 @@ class Happening:
         return self.event.at
 
 
-def happening(event: OrderEvent) -> Happening:
+def happening(event: OrderEvent, *, names: Mapping[int, str] | None = None) -> Happening:
+    """`names` are the nicknames of those to whom the order was given."""
     moved = (_state(event.from_state), _state(event.to_state)) if event.from_state and event.from_state != event.to_state else None
     return Happening(
         event=event,
@@ -42,8 +43,13 @@ def happening(event: OrderEvent) -> Happening:
         who=who(event),
         door=event.get_door_display(),
         moved=moved,
-        facts=facts_in_words(event.facts),
+        facts=facts_in_words(event.facts) + _given(event, names or {}),
     )
+
+
+def _given(event: OrderEvent, names: Mapping[int, str]) -> list[tuple[Any, str]]:
+    to = names.get(event.facts.get("to", 0)) if event.name == "give" else None
+    return [(_("to"), to)] if to else []
 
 
 def who(event: OrderEvent) -> Any:
@@ -59,11 +65,15 @@ def _state(value: str) -> Any:
 # --- Facts ----------------------------------------------------------------------------------------------------------------
 
 
+#: what only machines look up
+UNSAID = frozenset({"message", "to"})
+
+
 def facts_in_words(facts: dict[str, Any]) -> list[tuple[Any, str]]:
     """(what, value) in the order they were written; a fact nobody gave words to is shown as it is."""
     said = []
     for name, value in facts.items():
-        if value in (None, "", {}, []):
+        if name in UNSAID or value in (None, "", {}, []):
             continue
         label, word = FACTS.get(name, (name.replace("_", " "), str))
         said.append((label, _safely(word, value)))
@@ -109,6 +119,7 @@ FACTS: dict[str, tuple[Any, Callable[[Any], str]]] = {
     "proof": (_("proof"), str),
     "items": (_("items"), _statuses),
     "prices_krw": (_("unit prices"), _prices),
+    "names": (_("product names"), lambda names: ", ".join(f"{position}: {name}" for position, name in names.items())),
     "paid_krw": (_("paid at the shop"), _prices),
     "amount_usd_cents": (_("amount"), format_usd),
     "refunds_usd_cents": (_("goes back"), format_usd),

@@ -4,21 +4,29 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
+from django.utils.timezone import localtime, now
 from django.utils.translation import gettext_lazy as _
 
+from backoffice.access import acting
+from backoffice.job_pages import each
+from backoffice.orders.desk import person
 from backoffice.pages import ChoiceFilter, Page
-from backoffice.privacy import Personal, sees
+from backoffice.palette import may_look_up
 from backoffice.words import WAITS_WORDS, tone_of
+from core.accounts.models import User
 from core.money import format_krw, format_usd
+from workflow.assigning import candidates, give, may_assign
 from workflow.lookup import matching
+from workflow.messages import reply_due_at
 from workflow.models import InvoiceStatus, Order
 from workflow.process import State, Waits
-from workflow.queues import waiting_on
+from workflow.queues import OPEN_STATES, waiting_on
 
 
 class StateFilter(ChoiceFilter):
@@ -51,9 +59,33 @@ class HoldFilter(ChoiceFilter):
         return queryset.exclude(hold_reason="") if value == "yes" else queryset.filter(hold_reason="")
 
 
+class AssignedFilter(ChoiceFilter):
+    """Of the orders in motion: who looks after one that is closed is of no account."""
+
+    title, parameter_name = _("looked after by"), "by"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        self.me = request.user.pk
+        return [("me", _("me")), ("nobody", _("nobody"))]
+
+    def pick(self, queryset: QuerySet[Order], value: str) -> QuerySet[Order]:
+        return queryset.filter(assigned_to=self.me if value == "me" else None, state__in=OPEN_STATES)
+
+
+class MessageFilter(ChoiceFilter):
+    title, parameter_name = _("message"), "message"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("new", _("new message"))]
+
+    def pick(self, queryset: QuerySet[Order], value: str) -> QuerySet[Order]:
+        return queryset.filter(unanswered_since__isnull=False)
+
+
 class OrderList(Page):
-    list_display = ("number_link", "customer_name", "state_pill", "waits_pill", "item_count", "total", "age")
-    list_filter = (StateFilter, WaitingFilter, HoldFilter)
+    list_display = ("number_link", "customer_name", "state_pill", "waits_pill", "looked_after", "item_count", "total", "age")
+    list_filter = (StateFilter, WaitingFilter, HoldFilter, AssignedFilter, MessageFilter)
+    actions = ("take_chosen", "give_chosen", "let_go_chosen")
     list_display_links = None
     search_fields = ("number",)
     search_help_text = _("Order, tracking or shop number, or e-mail")
@@ -63,14 +95,12 @@ class OrderList(Page):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         # Prefetched, not joined: MariaDB would begin a join at the users and read them all.
-        return Order.objects.prefetch_related("customer", "items", "invoices")
+        return Order.objects.prefetch_related("customer", "assigned_to", "items", "invoices")
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Order], search_term: str) -> tuple[QuerySet[Order], bool]:
-        if not search_term.strip():
-            return queryset, False
-        if "@" in search_term and not sees(request, Personal.EMAIL):
+        if not may_look_up(request, search_term):
             return queryset.none(), False
-        return queryset.filter(matching(search_term)), False
+        return (queryset.filter(matching(search_term)) if search_term.strip() else queryset), False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return super().changelist_view(request, {"tabs": tabs(request), "title": _("Orders"), **(extra_context or {})})
@@ -79,14 +109,8 @@ class OrderList(Page):
 
     @admin.display(description=_("order"))
     def number_link(self, order: Order) -> SafeString:
-        hold = (
-            format_html(' <span class="bo-pill bo-pill--bad" title="{}">{}</span>', order.hold_reason, _("hold"))
-            if order.hold_reason
-            else ""
-        )
-        return format_html(
-            '<a class="bo-link bo-mono" href="{}">{}</a>{}', reverse("admin:workflow_order_change", args=[order.pk]), order.number, hold
-        )
+        url = reverse("admin:workflow_order_change", args=[order.pk])
+        return format_html('<a class="bo-link bo-mono" href="{}">{}</a>{}{}', url, order.number, _hold_pill(order), _message_pill(order))
 
     @admin.display(description=_("customer"))
     def customer_name(self, order: Order) -> SafeString:
@@ -100,6 +124,10 @@ class OrderList(Page):
     @admin.display(description=_("waiting on"))
     def waits_pill(self, order: Order) -> Any:
         return WAITS_WORDS[order.waiting_on] if order.waiting_on != Waits.NOBODY else "–"
+
+    @admin.display(description=_("looked after by"))
+    def looked_after(self, order: Order) -> SafeString | str:
+        return format_html("<bdi>{}</bdi>", order.assigned_to.nickname) if order.assigned_to else "–"
 
     @admin.display(description=_("items"))
     def item_count(self, order: Order) -> SafeString:
@@ -124,16 +152,69 @@ class OrderList(Page):
             '<time class="bo-time" datetime="{}">{}</time>', order.state_since.isoformat(), timesince(order.state_since, depth=1)
         )
 
+    # --- On several at once ---
+
+    @admin.action(description=_("Take them"), permissions=["assign"])
+    def take_chosen(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        _give_each(request, queryset, to=acting(request).user)
+
+    @admin.action(description=_("Let them go"), permissions=["assign"])
+    def let_go_chosen(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        _give_each(request, queryset, to=None)
+
+    @admin.action(description=_("Give them to…"), permissions=["assign"])
+    def give_chosen(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
+        """Asks to whom, then gives."""
+        if "to" in request.POST:
+            _give_each(request, queryset, to=person(request.POST["to"]))
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Give them to…"),
+            "orders": queryset.order_by("-pk"),
+            "people": candidates(),
+            "back": request.get_full_path(),
+        }
+        return render(request, "backoffice/order/give_many.html", context)
+
+    def has_assign_permission(self, request: HttpRequest) -> bool:
+        return may_assign(acting(request))
+
+
+def _give_each(request: HttpRequest, orders: QuerySet[Order], *, to: User | None) -> None:
+    """One order per transaction; what already is so is no news."""
+    each(request, orders.exclude(assigned_to=to).order_by("pk"), lambda order: give(order.pk, to=to, by=acting(request)))
+
+
+def _hold_pill(order: Order) -> SafeString | str:
+    if not order.hold_reason:
+        return ""
+    return format_html(' <span class="bo-pill bo-pill--bad" title="{}">{}</span>', order.hold_reason, _("hold"))
+
+
+def _message_pill(order: Order) -> SafeString | str:
+    """Amber while the answer is in time, red once it is late."""
+    due = reply_due_at(order)
+    if due is None:
+        return ""
+    words = _("answer by %(time)s") % {"time": localtime(due).strftime("%m-%d %H:%M")}
+    tone = "bad" if due < now() else "staff"
+    return format_html(' <span class="bo-pill bo-pill--{}" title="{}">{}</span>', tone, words, _("new message"))
+
 
 def tabs(request: HttpRequest) -> list[dict[str, Any]]:
     """The quick filters above the list."""
-    chosen = {name: request.GET.get(name, "") for name in ("waiting", "hold", "state")}
+    chosen = {name: request.GET.get(name, "") for name in ("waiting", "hold", "state", "by", "message")}
     wanted: list[tuple[Any, dict[str, str]]] = [
         (_("All"), {}),
         (_("Waiting on us"), {"waiting": "staff"}),
         (_("On the customer"), {"waiting": "customer"}),
         (_("On the courier"), {"waiting": "courier"}),
         (_("On hold"), {"hold": "yes"}),
+        (_("Mine"), {"by": "me"}),
+        (_("Nobody's"), {"by": "nobody"}),
+        (_("New messages"), {"message": "new"}),
         (_("Closed"), {"waiting": "nobody"}),
     ]
     return [

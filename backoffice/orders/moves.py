@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backoffice.access import acting
 from backoffice.numbers import WholeField
-from backoffice.orders import bills, reading
+from backoffice.orders import bills, meanwhile, reading
 from backoffice.orders.going_back import goes_back
 from backoffice.words import WAITS_WORDS
 from core.errors import BidangilError
@@ -171,7 +171,7 @@ def _show(
         "move": move,
         "form": form,
         "refused": refused,
-        "meanwhile": reading.changed_since(order, seen) if refused and refused.code == "changed_meanwhile" else [],
+        "meanwhile": meanwhile.since(order, seen if refused and refused.code == "changed_meanwhile" else None),
         "follows": follows(spec),
         "target": State(spec.target).label,
         "target_whose": WAITS_WORDS[WAITS_ON[spec.target]],

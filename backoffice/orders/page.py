@@ -11,30 +11,39 @@ from backoffice.access import acting
 from backoffice.orders import beside
 from backoffice.orders.after_payment import DearerDialog, SoldOutDialog
 from backoffice.orders.bills import changed_lines, titled
+from backoffice.orders.desk import Desk
 from backoffice.orders.history import happening
 from backoffice.orders.money import awaited_difference, money_of, pay_url
 from backoffice.orders.next_move import entries_open, next_move
 from backoffice.orders.reading import heading
 from backoffice.orders.refunding import RefundDialog
+from backoffice.privacy import Personal, sees, shown
 from backoffice.words import SCAN_TONES, SCAN_WORDS
 from core.outbox.models import Effect
+from workflow import assigning
 from workflow.invoices import Change, Changes, what_changed
 from workflow.margins import margin_of
 from workflow.models import Attempt, Invoice, InvoiceLine, InvoiceStatus, Item, Order, Parcel
 
 #: the history shows this many events, the rest behind one click
 EVENTS_SHOWN = 8
+#: tasks that have their own place and buttons on the page
+ELSEWHERE = frozenset({"refund_to_approve", "unapplied_money", "customer_message"})
 DIALOGS = (RefundDialog(), SoldOutDialog(), DearerDialog())
 
 
 def context(request: HttpRequest, order: Order) -> dict[str, Any]:
     by = acting(request)
-    events = [happening(event) for event in order.events.all()]
+    names = assigning.names_of(_given_to(order))
+    desk = Desk(order, by=by)
+    timeline = desk.timeline(happening(event, names=names) for event in order.events.all())
     return {
         **heading(order),
         "next": next_move(order, by=by),
         "entries": entries_open(order, by=by),
         "beside": beside.offered(order, by=by),
+        "desk": desk,
+        "recipient": recipient(request, order),
         "items": [ItemRow(item, parcels=order.parcels.all()) for item in order.items.all()],
         "invoices": [InvoiceCard.of(invoice, order) for invoice in reversed(order.invoices.all())],
         "parcels": [ParcelCard(parcel, order.items.all()) for parcel in order.parcels.all()],
@@ -42,12 +51,27 @@ def context(request: HttpRequest, order: Order) -> dict[str, Any]:
         "difference": awaited_difference(order, by=by),
         "dialogs": [dialog for dialog in DIALOGS if dialog.makes_sense(order, by=by)],
         "margin": margin_of(order) if request.user.has_perm("workflow.view_ledgerentry") else None,
-        # what waits for a decision about money has its buttons below
-        "tasks": [task for task in order.tasks.all() if task.kind not in ("refund_to_approve", "unapplied_money")],
+        "tasks": [task for task in order.tasks.all() if task.kind not in ELSEWHERE],
         "stuck": list(Effect.objects.filter(subject=order.subject, done_at=None, quarantined_at__isnull=False).order_by("pk")),
-        "events": events[:EVENTS_SHOWN],
-        "earlier_events": events[EVENTS_SHOWN:],
+        "timeline": timeline[:EVENTS_SHOWN],
+        "earlier": timeline[EVENTS_SHOWN:],
         "now": now(),
+    }
+
+
+def _given_to(order: Order) -> list[int]:
+    return [event.facts["to"] for event in order.events.all() if event.name == "give" and "to" in event.facts]
+
+
+def recipient(request: HttpRequest, order: Order) -> dict[str, Any]:
+    """Who gets the parcels, as far as this person reads personal data."""
+    lines = (order.line1, order.line2, f"{order.city}, {order.region} {order.postal_code}", order.country)
+    address = [line for line in lines if line] if sees(request, Personal.ADDRESS) else [f"{order.region} {order.country}".strip()]
+    return {
+        "name": shown(request, Personal.NAME, order.recipient_name),
+        "address": address,
+        "phone": shown(request, Personal.PHONE, order.recipient_phone),
+        "email": shown(request, Personal.EMAIL, order.customer.email),
     }
 
 

@@ -7,16 +7,16 @@ from typing import Any
 from django.db.models import Prefetch
 from django.http import Http404
 
-from backoffice.orders.history import happening
 from backoffice.orders.journey import journey
 from backoffice.words import TURNS, WAITS_WORDS, tone_of
+from workflow import zones
 from workflow.models import Adjustment, Attempt, Invoice, InvoiceLine, Order, OrderEvent, Refund, StaffTask, TrackingEvent
 
 
 def load(order_id: int) -> Order:
     """The order with what its page, the guards and the forms look at; 404 if there is none."""
     order = (
-        Order.objects.select_related("customer", "rate_at_request")
+        Order.objects.select_related("customer", "rate_at_request", "assigned_to")
         .prefetch_related(
             "items",
             Prefetch("parcels__scans", TrackingEvent.objects.order_by("-at", "-id")),
@@ -49,11 +49,5 @@ def heading(order: Order) -> dict[str, Any]:
         "waiting_on": WAITS_WORDS[order.waiting_on],
         "waits": str(order.waiting_on),
         "journey": journey(order),
+        "there": zones.there(region=order.region, country=order.country),
     }
-
-
-def changed_since(order: Order, version: int | None) -> list[Any]:
-    """What happened after the version a person looked at, oldest first. Every change has one event and adds one to the version."""
-    if version is None:
-        return []
-    return [happening(event) for event in reversed(order.events.all()) if event.number >= version]

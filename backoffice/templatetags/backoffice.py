@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from backoffice.shops import shop_link
 from backoffice.words import courier_name, effect_words
 from core import money
+from workflow.zones import There
 
 register = template.Library()
 
@@ -37,6 +38,26 @@ def kst(at: datetime | None) -> SafeString | str:
     return format_html(
         '<time class="bo-time" datetime="{}" title="{} KST">{}</time>', at.isoformat(), local.strftime("%Y-%m-%d %H:%M:%S"), words
     )
+
+
+@register.simple_tag
+def when(at: datetime | None, there: There | None = None) -> SafeString | str:
+    """As `kst`, and on hover what the customer's clock said."""
+    if at is None or not there:  # on pages that are not about one order
+        return kst(at)
+    local = localtime(at)
+    words = local.strftime("%m-%d %H:%M" if local.year == localtime().year else "%Y-%m-%d %H:%M")
+    title = f"{local:%Y-%m-%d %H:%M:%S} KST · {_('customer')}: {on_their_clock(at, there)}"
+    return format_html('<time class="bo-time" datetime="{}" title="{}">{}</time>', at.isoformat(), title, words)
+
+
+@register.filter
+def on_their_clock(at: datetime | None, there: There | None) -> str:
+    """`11-21 20:05 PST`; empty where their clock is not known."""
+    if at is None or not there:
+        return ""
+    about = f"{_('about')} " if there.is_about else ""
+    return f"{about}{there.at(at):%m-%d %H:%M} {there.short(at)}"
 
 
 @register.filter

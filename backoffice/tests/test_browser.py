@@ -281,6 +281,8 @@ def test_signing_in_with_a_code_and_with_a_recovery_code(shop: Shop, page: Any) 
     other.goto("/admin/two-step/")
     assert "9" in other.locator(".bo-facts").inner_text()
     other.close()
+
+
 def test_poison_does_nothing_in_a_browser(shop: Shop, page: Any) -> None:
     # given an order of nothing but poison, and eyes on everything that poison would do
     order, number = shop.run(POISONED).split()
@@ -303,3 +305,38 @@ def test_poison_does_nothing_in_a_browser(shop: Shop, page: Any) -> None:
     # then nothing was done, and nothing was asked of anybody else
     assert page.evaluate("typeof window.poisoned") == "undefined"
     assert done == []
+
+
+NOTE = """
+from core.accounts.models import User
+from workflow import notes, presence
+from workflow.transitions import By
+colleague = By.staff(User.objects.get(pk={colleague}))
+presence.beat({order}, by=colleague)
+notes.add_note({order}, text="a note from elsewhere", by=colleague)
+"""
+
+
+def test_keys_reach_the_page_and_never_what_is_typed_while_a_colleague_is_there(shop: Shop, page: Any) -> None:
+    # given a message begun by its key
+    order = shop.made["orders"][2]
+    page.keyboard.press("m")
+    page.keyboard.type("g? order/")
+    # when a colleague opens the order and leaves a note
+    shop.run(NOTE.format(order=order, colleague=shop.made["colleague"]))
+    # then both are seen by themselves, and the keys were letters
+    page.wait_for_selector("#order-history >> text=a note from elsewhere")
+    page.wait_for_selector("[data-others] >> text=Also here")
+    assert page.locator("#message-form textarea").input_value() == "g? order/"
+    assert page.locator("dialog").count() == 0
+    # and outside the field they are keys
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("?")
+    page.wait_for_selector("dialog[open] .bo-keys")
+    page.click("dialog [data-close]")
+    page.keyboard.press("g")
+    page.keyboard.press("o")
+    page.wait_for_url("**/admin/workflow/order/")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/change/")

@@ -27,6 +27,7 @@ HAPPENED: Mapping[str, Any] = {
     "release": _("Hold ended"),
     "ask": _("We asked you something"),
     "answer": _("Question answered"),
+    "message": _("Message"),
     "screen_items": _("Items checked"),
     "price_items": _("Items priced"),
     "buy_items": _("Items bought"),

@@ -4,7 +4,7 @@ from core.money import format_usd
 from core.notices import Letter
 from workflow.letters.about import About
 from workflow.letters.registry import to_customer
-from workflow.models import InvoiceKind, Refund
+from workflow.models import InvoiceKind, OrderMessage, Refund
 
 
 @to_customer("ask")
@@ -25,6 +25,25 @@ def question(about: About) -> Letter | None:
         lines=("We have a question about your order.", text),
         after=("As soon as you answer, we go on.",),
         button=("Answer", about.page),
+    )
+
+
+@to_customer("message")
+def message(about: About) -> Letter:
+    """What staff wrote, word for word."""
+    text = OrderMessage.objects.values_list("text", flat=True).get(pk=about.facts["message"])
+    if about.korean:
+        return Letter(
+            subject=f"새 메시지가 있습니다 ({about.number})",
+            lines=("주문에 대해 메시지를 보내 드립니다.", text),
+            after=("답장은 주문 페이지에서 쓰실 수 있습니다.",),
+            button=("메시지 보기", about.page),
+        )
+    return Letter(
+        subject=f"A message about your order ({about.number})",
+        lines=("We have written to you about your order.", text),
+        after=("You can answer on the page of your order.",),
+        button=("See the message", about.page),
     )
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from workflow import zones
+
 
 @dataclass(frozen=True)
 class Zone:
@@ -22,20 +24,13 @@ PACIFIC = Zone("America/Los_Angeles", "미국 서부 시간", "Pacific time")
 ALASKA = Zone("America/Anchorage", "알래스카 시간", "Alaska time")
 HAWAII = Zone("Pacific/Honolulu", "하와이 시간", "Hawaii time")
 
-#: the zone of most people of a state; every other state is Eastern
-US_ZONES: dict[str, Zone] = {
-    **dict.fromkeys(["AL", "AR", "IA", "IL", "KS", "LA", "MN", "MO", "MS", "ND", "NE", "OK", "SD", "TN", "TX", "WI"], CENTRAL),
-    **dict.fromkeys(["CO", "ID", "MT", "NM", "UT", "WY"], MOUNTAIN),
-    **dict.fromkeys(["CA", "NV", "OR", "WA"], PACIFIC),
-    "AZ": ARIZONA,
-    "AK": ALASKA,
-    "HI": HAWAII,
-}
+#: by their IANA names, which the states' table (`workflow/zones.py`) gives
+NAMED = {zone.key: zone for zone in (EASTERN, CENTRAL, MOUNTAIN, ARIZONA, PACIFIC, ALASKA, HAWAII)}
 
 
 def zone_of(*, region: str, country: str) -> Zone:
     if country == "US":
-        return US_ZONES.get(region.strip().upper(), EASTERN)
+        return NAMED.get(zones.STATE_ZONES.get(region.strip().upper(), ""), EASTERN)
     return SEOUL if country == "KR" else UTC
 
 

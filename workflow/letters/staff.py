@@ -87,6 +87,17 @@ def answered(about: About) -> Letter | None:
     )
 
 
+@to_staff("message")
+def customer_wrote(about: About) -> Letter:
+    """Without the words themselves: they are the customer's, and personal."""
+    return _letter(
+        about,
+        korean="고객이 메시지를 보냈습니다",
+        english="The customer has written",
+        todo=("24시간 안에 답해 주세요.", "Answer within 24 hours."),
+    )
+
+
 def _letter(about: About, *, korean: str, english: str, todo: tuple[str, str], sms: str = "") -> Letter:
     """`todo` in Korean and English."""
     said, next_step, button = (korean, todo[0], "주문 열기") if about.korean else (english, todo[1], "Open the order")

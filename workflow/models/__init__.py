@@ -1,6 +1,6 @@
 """The rows of one order: `orders.py` (order, items), `payments.py` (quotes, invoices, attempts), `ledger.py` (money that moved: ledger,
 refunds, price differences, disputes), `shipments.py` (parcels and what couriers say) and `journal.py` (what happened, and what staff
-must look at)."""
+must look at). `notes.py`, `messages.py` and `presence.py` are what people say about it, and who is looking."""
 
 from workflow.models.journal import OrderEvent, StaffTask
 from workflow.models.ledger import (
@@ -16,6 +16,8 @@ from workflow.models.ledger import (
     RefundReason,
     RefundStatus,
 )
+from workflow.models.messages import OrderMessage
+from workflow.models.notes import OrderNote
 from workflow.models.orders import Item, ItemStatus, Order, new_order_number
 from workflow.models.payments import (
     Attempt,
@@ -31,6 +33,7 @@ from workflow.models.payments import (
     Quote,
     StripeEvent,
 )
+from workflow.models.presence import OrderViewer
 from workflow.models.reading import PersonalDataRead
 from workflow.models.shipments import Parcel, TrackingEvent
 
@@ -54,6 +57,9 @@ __all__ = [
     "LineKind",
     "Order",
     "OrderEvent",
+    "OrderMessage",
+    "OrderNote",
+    "OrderViewer",
     "Parcel",
     "PayLink",
     "PersonalDataRead",

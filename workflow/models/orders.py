@@ -48,6 +48,15 @@ class Order(OrderProcess):
     #: since when the customer owes the difference of something that is dearer than quoted, billed by itself
     difference_asked_at = models.DateTimeField(_("price difference asked for"), null=True, blank=True)
 
+    #: since when a message of the customer waits for our answer
+    unanswered_since = models.DateTimeField(_("customer waits for an answer since"), null=True, blank=True)
+
+    #: who of staff looks after it
+    assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("looked after by")
+    )
+    assigned_at = models.DateTimeField(_("looked after since"), null=True, blank=True)
+
     #: grows with every change of the order; what a form was opened with is compared to it
     version = models.PositiveIntegerField(default=1)
     #: the number of the order's last event; the next one is this plus one, under the order's lock
@@ -66,6 +75,8 @@ class Order(OrderProcess):
             models.Index(fields=["state", "-id"], name="order_by_state_newest"),
             models.Index(fields=["state", "pay_by"], name="order_by_deadline"),
             models.Index(fields=["asked_at"], name="order_by_question"),
+            models.Index(fields=["unanswered_since"], name="order_by_unanswered"),
+            models.Index(fields=["assigned_to", "state", "-id"], name="order_by_assigned"),
         ]
 
     def __str__(self) -> str:

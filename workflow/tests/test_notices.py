@@ -11,7 +11,7 @@ from core.notices import Letter
 from core.notices.models import Notice
 from core.notices.rendering import as_html, as_text
 from integrations.sms import sms_bytes
-from workflow import adjustments, notices, refunds, reminders, work
+from workflow import adjustments, messages, notices, refunds, reminders, work
 from workflow.letters import CUSTOMER, STAFF, About
 from workflow.models import Item, Order, OrderEvent, Parcel, PayLink, StaffTask
 from workflow.process import TRANSITIONS, Effect, Role, State
@@ -36,9 +36,9 @@ CUSTOMER_SMS = {
 STAFF_SMS = {"request_quote", "record_item_payment", "record_delivery_payment"}
 #: told to the customer and to staff, beside the transitions
 BESIDE_CUSTOMER = {
-    "request_quote", "ask", "sold_out", "difference", "difference_paid", "difference_unpaid", "refund", "refund_approved",
+    "request_quote", "ask", "message", "sold_out", "difference", "difference_paid", "difference_unpaid", "refund", "refund_approved",
 }  # fmt: skip
-BESIDE_STAFF = {"request_quote", "answer", "difference_paid"}
+BESIDE_STAFF = {"request_quote", "answer", "message", "difference_paid"}
 
 
 def told(effect: Effect) -> set[str]:
@@ -63,6 +63,7 @@ def life() -> dict[str, OrderEvent]:
     answered = factories.order_at(State.QUOTE_REQUESTED)
     ask_customer(answered.pk, question="Which colour?", by=factories.by(Role.BUYER))
     answer_question(answered.pk, by=By.customer(answered.customer))
+    messages.write_to_customer(answered.pk, text="It is on its way.", by=factories.by(Role.SUPPORT))
     changed = [_changed_after_the_payment(), _refunded_by_two()]
     return {event.name: event for event in OrderEvent.objects.filter(order__in=[*orders, answered, *changed]).order_by("-pk")}
 

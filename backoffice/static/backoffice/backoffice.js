@@ -34,11 +34,11 @@
 
   // --- Dialogs: the page's own card, shown over the page one came from ------------------------------------------------
 
-  const openDialog = async (link) => {
-    const answer = await fetch(link.href, { credentials: "same-origin" });
+  const openDialog = async (address) => {
+    const answer = await fetch(address, { credentials: "same-origin" });
     const card = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("dialog");
     if (!answer.ok || !card) {
-      location.href = link.href;
+      location.href = address;
       return;
     }
     const dialog = document.createElement("dialog");
@@ -49,6 +49,8 @@
     dialog.showModal();
     document.dispatchEvent(new Event("bo:refreshed"));
   };
+
+  document.addEventListener("bo:dialog", (event) => openDialog(event.detail));
 
   // --- What would come of a form, as the server says it: the same as its "Work out" button, while one types ------------
 
@@ -96,7 +98,7 @@
       close.closest("dialog").close();
     } else if (link && plain) {
       event.preventDefault();
-      openDialog(link);
+      openDialog(link.href);
     } else if (all) {
       const form = all.closest("form");
       form.querySelectorAll(`input[type=radio][value="${all.dataset.checkAll}"]`).forEach((radio) => (radio.checked = true));

@@ -42,7 +42,7 @@ document.addEventListener("DOMContentLoaded", () => {
   };
 
   const stream = new EventSource(page.dataset.stream);
-  for (const kind of ["order.state", "order.item", "order.invoice", "shipment.status", "order.message"]) stream.addEventListener(kind, heard);
+  for (const kind of ["order.state", "order.item", "order.invoice", "shipment.status", "order.message", "order.note", "order.assigned"]) stream.addEventListener(kind, heard);
   stream.addEventListener("reset", () => (waiting ||= setTimeout(refresh, 250)));
   addEventListener("pagehide", () => stream.close());
 });

@@ -10,8 +10,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.PRODUCTION:
             raise CommandError("demo data is refused where ENVIRONMENT=production")
-        from core.management import demo, demo_money
+        from core.management import demo, demo_desk, demo_money
 
         demo.make_people()
         made = demo.make_orders() + demo_money.make_money_cases()
+        demo_desk.make_talk()
         self.stdout.write(f"{made} orders made; sign in as {', '.join(demo.logins())} with the password {demo.PASSWORD}")
