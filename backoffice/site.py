@@ -5,7 +5,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,22 +13,21 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
-from backoffice import home
 from backoffice.access import EFFECTS_SEEN_BY, NOTICES_SEEN_BY, PEOPLE_SEEN_BY, holds
 from backoffice.money import unapplied
-from core.outbox.models import Effect
-from workflow.models import Dispute, Refund, RefundStatus, StaffTask
+from backoffice.today import page as today
+from backoffice.today import promises
+from workflow import waiting
 from workflow.transitions import roles_held
 
 #: pages about oneself, open to staff who have no role (yet)
 OWN_PAGES = frozenset({"logout", "password_change", "password_change_done", "jsi18n"})
-BADGES_LIVE_S = 10
 
 
 class BackOffice(UnfoldAdminSite):
     """Staff without a role see nothing but their own account; what is refused is said on a page of ours, with its 403."""
 
-    index_template = "backoffice/home.html"
+    index_template = "backoffice/today/page.html"
     enable_nav_sidebar = True
 
     def admin_view(self, view: Callable[..., HttpResponse], cacheable: bool = False) -> Callable[..., HttpResponse]:
@@ -45,14 +43,14 @@ class BackOffice(UnfoldAdminSite):
         return super().admin_view(guarded, cacheable)
 
     def get_urls(self) -> list[Any]:
-        return [*unapplied.urls(self), *super().get_urls()]
+        return [*today.urls(self), *promises.urls(self), *unapplied.urls(self), *super().get_urls()]
 
     def refused(self, request: HttpRequest) -> HttpResponse:
         context = {**self.each_context(request), "title": _("Not for your role")}
         return render(request, "backoffice/refused.html", context, status=403)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return super().index(request, {"title": _("Today"), "home": home.overview(request), **(extra_context or {})})
+        return super().index(request, {"title": _("Today"), "home": today.overview(request), **(extra_context or {})})
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if "next" not in request.GET:
@@ -103,22 +101,22 @@ def totals_script(_request: HttpRequest) -> str:
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The sidebar: only what this person may open."""
     may = request.user.has_perm
-    waiting = badges()
+    badge = badges()
     groups = [
         (
             None,
             [
                 (True, _("Today"), "dashboard", "admin:index", 0),
                 (may("workflow.view_order"), _("Orders"), "inventory_2", "admin:workflow_order_changelist", 0),
-                (may("workflow.view_stafftask"), _("Tasks"), "task_alt", "admin:workflow_stafftask_changelist", waiting["tasks"]),
+                (may("workflow.view_stafftask"), _("Tasks"), "task_alt", "admin:workflow_stafftask_changelist", badge["tasks"]),
             ],
         ),
         (
             _("Money"),
             [
-                (may("workflow.view_refund"), _("Refunds"), "undo", "admin:workflow_refund_changelist", waiting["refunds"]),
-                (unapplied.may(request), _("Unapplied money"), "savings", "admin:unapplied", waiting["unapplied"]),
-                (may("workflow.view_dispute"), _("Disputes"), "gavel", "admin:workflow_dispute_changelist", waiting["disputes"]),
+                (may("workflow.view_refund"), _("Refunds"), "undo", "admin:workflow_refund_changelist", badge["refunds"]),
+                (unapplied.may(request), _("Unapplied money"), "savings", "admin:unapplied", badge["unapplied"]),
+                (may("workflow.view_dispute"), _("Disputes"), "gavel", "admin:workflow_dispute_changelist", badge["disputes"]),
                 (may("workflow.view_invoice"), _("Invoices"), "receipt_long", "admin:workflow_invoice_changelist", 0),
                 (may("workflow.view_attempt"), _("Payments"), "credit_card", "admin:workflow_attempt_changelist", 0),
                 (may("workflow.view_ledgerentry"), _("Ledger"), "account_balance", "admin:workflow_ledgerentry_changelist", 0),
@@ -131,8 +129,9 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         (
             _("Behind the scenes"),
             [
-                (holds(request, EFFECTS_SEEN_BY), _("Effects"), "bolt", "admin:outbox_effect_changelist", waiting["stuck"]),
+                (holds(request, EFFECTS_SEEN_BY), _("Effects"), "bolt", "admin:outbox_effect_changelist", badge["stuck"]),
                 (holds(request, NOTICES_SEEN_BY), _("Notices"), "mail", "admin:notices_notice_changelist", 0),
+                (may("workflow.view_order"), _("Promise clocks"), "timer", "admin:promises", 0),
                 (holds(request, PEOPLE_SEEN_BY), _("People"), "group", "admin:accounts_user_changelist", 0),
             ],
         ),
@@ -147,16 +146,5 @@ def _link(title: Any, icon: str, name: str, badge: int) -> dict[str, Any]:
 
 def badges() -> dict[str, int]:
     """What waits for somebody; counted at most every few seconds, as every page shows them."""
-    return cache.get_or_set("backoffice.badges", _count_badges, BADGES_LIVE_S)  # type: ignore[return-value]
-
-
-def _count_badges() -> dict[str, int]:
-    """Each over an index that holds the open ones together."""
-    tasks = StaffTask.objects.filter(done_at=None)
-    return {
-        "tasks": tasks.count(),
-        "stuck": Effect.objects.filter(done_at=None, quarantined_at__isnull=False).count(),
-        "refunds": Refund.objects.filter(status__in=(RefundStatus.PROPOSED, RefundStatus.FAILED)).count(),
-        "unapplied": tasks.filter(kind=unapplied.KIND).count(),
-        "disputes": Dispute.objects.filter(closed_at=None).count(),
-    }
+    count = {name: pile.count for name, pile in waiting.beside().items()}
+    return {**count, "refunds": count["refunds"] + count["failed"]}

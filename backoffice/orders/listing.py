@@ -17,7 +17,7 @@ from core.money import format_krw, format_usd
 from workflow.lookup import matching
 from workflow.models import InvoiceStatus, Order
 from workflow.process import State, Waits
-from workflow.queues import waiting_on
+from workflow.queues import late, waiting_on
 
 
 class StateFilter(ChoiceFilter):
@@ -50,9 +50,19 @@ class HoldFilter(ChoiceFilter):
         return queryset.exclude(hold_reason="") if value == "yes" else queryset.filter(hold_reason="")
 
 
+class LateFilter(ChoiceFilter):
+    title, parameter_name = _("promise"), "late"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("1", _("late"))]
+
+    def pick(self, queryset: QuerySet[Order], value: str) -> QuerySet[Order]:
+        return queryset.filter(late())
+
+
 class OrderList(Page):
     list_display = ("number_link", "customer_name", "state_pill", "waits_pill", "item_count", "total", "age")
-    list_filter = (StateFilter, WaitingFilter, HoldFilter)
+    list_filter = (StateFilter, WaitingFilter, HoldFilter, LateFilter)
     list_display_links = None
     search_fields = ("number",)
     search_help_text = _("Order, tracking or shop number, or e-mail")
@@ -122,12 +132,13 @@ class OrderList(Page):
 
 def tabs(request: HttpRequest) -> list[dict[str, Any]]:
     """The quick filters above the list."""
-    chosen = {name: request.GET.get(name, "") for name in ("waiting", "hold", "state")}
+    chosen = {name: request.GET.get(name, "") for name in ("waiting", "hold", "state", "late")}
     wanted: list[tuple[Any, dict[str, str]]] = [
         (_("All"), {}),
         (_("Waiting on us"), {"waiting": "staff"}),
         (_("On the customer"), {"waiting": "customer"}),
         (_("On the courier"), {"waiting": "courier"}),
+        (_("Late"), {"late": "1"}),
         (_("On hold"), {"hold": "yes"}),
         (_("Closed"), {"waiting": "nobody"}),
     ]

@@ -1,7 +1,8 @@
 """The rows of one order: `orders.py` (order, items), `payments.py` (quotes, invoices, attempts), `ledger.py` (money that moved: ledger,
 refunds, price differences, disputes), `shipments.py` (parcels and what couriers say) and `journal.py` (what happened, and what staff
-must look at)."""
+must look at). Beside orders: `promises.py` (how long things may wait for us) and `figures.py` (sums by day)."""
 
+from workflow.models.figures import DailyFigure
 from workflow.models.journal import OrderEvent, StaffTask
 from workflow.models.ledger import (
     Adjustment,
@@ -31,6 +32,7 @@ from workflow.models.payments import (
     Quote,
     StripeEvent,
 )
+from workflow.models.promises import Holiday, Promise, PromiseChange
 from workflow.models.shipments import Parcel, TrackingEvent
 
 __all__ = [
@@ -39,9 +41,11 @@ __all__ = [
     "AdjustmentStatus",
     "Attempt",
     "AttemptStatus",
+    "DailyFigure",
     "Dispute",
     "ExchangeRate",
     "FeePolicy",
+    "Holiday",
     "Invoice",
     "InvoiceKind",
     "InvoiceLine",
@@ -55,6 +59,8 @@ __all__ = [
     "OrderEvent",
     "Parcel",
     "PayLink",
+    "Promise",
+    "PromiseChange",
     "Quote",
     "Reconciliation",
     "Refund",

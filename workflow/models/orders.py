@@ -21,6 +21,26 @@ def new_order_number() -> str:
     return f"BD-{letters[:5]}-{letters[5:]}"
 
 
+class SetAside(models.IntegerChoices):
+    """The clock of the order's state does not run: it is on hold, or the customer owes an answer or a price difference."""
+
+    NO = 0, _("no")
+    HELD = 1, _("on hold")
+    ASKED = 2, _("customer asked")
+    BOTH = 3, _("on hold, customer asked")
+
+
+_HELD = ~models.Q(hold_reason="")
+_ASKED = ~models.Q(question="") | models.Q(difference_asked_at__isnull=False)
+SET_ASIDE = models.Case(
+    models.When(_HELD & _ASKED, then=models.Value(SetAside.BOTH.value)),
+    models.When(_HELD, then=models.Value(SetAside.HELD.value)),
+    models.When(_ASKED, then=models.Value(SetAside.ASKED.value)),
+    default=models.Value(SetAside.NO.value),
+    output_field=models.SmallIntegerField(),
+)
+
+
 class Order(OrderProcess):
     number = ExactCharField(_("order"), max_length=14, unique=True, default=new_order_number)
     customer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders", verbose_name=_("customer"))
@@ -48,6 +68,9 @@ class Order(OrderProcess):
     #: since when the customer owes the difference of something that is dearer than quoted, billed by itself
     difference_asked_at = models.DateTimeField(_("price difference asked for"), null=True, blank=True)
 
+    #: `SetAside`: why the order does not wait for us though its state says so; for counting over an index
+    set_aside = models.GeneratedField(expression=SET_ASIDE, output_field=models.SmallIntegerField(), db_persist=True)
+
     #: grows with every change of the order; what a form was opened with is compared to it
     version = models.PositiveIntegerField(default=1)
     #: the number of the order's last event; the next one is this plus one, under the order's lock
@@ -63,6 +86,7 @@ class Order(OrderProcess):
             models.Index(fields=["customer", "-id"], name="order_by_customer"),
             models.Index(fields=["customer", "state", "-id"], name="order_by_customer_state"),
             models.Index(fields=["state", "state_since", "id"], name="order_by_state"),
+            models.Index(fields=["state", "set_aside", "state_since"], name="order_by_promise"),
             models.Index(fields=["state", "-id"], name="order_by_state_newest"),
             models.Index(fields=["state", "pay_by"], name="order_by_deadline"),
             models.Index(fields=["asked_at"], name="order_by_question"),
