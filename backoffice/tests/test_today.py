@@ -137,7 +137,9 @@ def test_the_live_parts_are_those_of_the_page(owner, client):
     new_order()
     answer = owner.get("/admin/today/")
     html = answer.content.decode()
-    assert 'id="today-queues"' in html and 'id="today-side"' in html and "<html" not in html
+    for part in ('id="today-queues"', 'id="today-side"', 'id="today-badges"'):
+        assert part in html
+    assert "<html" not in html
     assert 'data-queue="quote_requested"' in html
     assert owner.post("/admin/today/").status_code == 405
     assert client.get("/admin/today/").status_code == 302
