@@ -81,7 +81,7 @@ def _couriers() -> list[Finding]:
     """When each gave a good answer last, and how many of its parcels under way get none now."""
     found = []
     for name in COURIERS:
-        failing = Parcel.objects.filter(courier=name, poll_failures__gt=0, next_poll_at__isnull=False)[:100].count()
+        failing = Parcel.objects.filter(courier=name, poll_failures__gt=0, next_poll_at__isnull=False).order_by()[:100].count()
         answered = Parcel.objects.filter(courier=name, poll_failures=0).aggregate(at=Max("polled_at"))["at"]
         quiet = answered is not None and answered < now() - COURIER_QUIET_AFTER
         tone = BAD if failing and (answered is None or quiet) else SOON if failing else GOOD

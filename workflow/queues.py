@@ -64,7 +64,7 @@ def queues(*, promised: Promises | None = None, at: datetime | None = None) -> l
     open_orders = Order.objects.filter(state__in=OPEN_STATES).order_by()
     parts: dict[str, dict[int, dict[str, Any]]] = {state: {} for state in OPEN_STATES}
     for row in open_orders.values("state", "set_aside").annotate(n=Count("state"), oldest_at=Min("state_since")):
-        parts[row["state"]][row["set_aside"]] = row
+        parts[row["state"]][row["set_aside"]] = dict(row)
     late_ones = dict(Order.objects.filter(late(promised, at=at)).order_by().values_list("state").annotate(n=Count("state")))
     found = (_queue(State(state), parts[state], promised=promised, at=at) for state in OPEN_STATES)
     return [replace(queue, late=late_ones.get(queue.state, 0)) for queue in found]

@@ -27,11 +27,11 @@ class Counted:
 
 
 def orders() -> list[Queue]:
-    return _kept("queues", queues, position=events.position(events.STAFF_CHANNEL))  # type: ignore[no-any-return]
+    return _kept("queues", queues, position=events.position(events.STAFF_CHANNEL))
 
 
 def beside(*, live: bool = False) -> dict[str, Pile]:
-    return _kept("piles", piles, position=events.position(events.STAFF_CHANNEL) if live else None)  # type: ignore[no-any-return]
+    return _kept("piles", piles, position=events.position(events.STAFF_CHANNEL) if live else None)
 
 
 def recently(name: str, count: Callable[[], Any]) -> Any:

@@ -58,7 +58,7 @@ def _stripe(finding: Finding, _name: str) -> tuple[str, Any, Any]:
 def _courier(finding: Finding, name: str) -> tuple[str, Any, Any]:
     failing = finding.facts[0]
     if failing:
-        words = ngettext("%(count)s parcel gets no answer.", "%(count)s parcels get no answer.", failing) % {"count": failing}
+        words: Any = ngettext("%(count)s parcel gets no answer.", "%(count)s parcels get no answer.", failing) % {"count": failing}
     else:
         words = _("Answers.") if finding.at else _("Not asked yet.")
     return "local_shipping", courier_name(name), words

@@ -49,7 +49,7 @@ class HolidaysField(forms.CharField):
 
     widget = forms.Textarea
 
-    def clean(self, value: str) -> dict[date, str]:  # type: ignore[override]
+    def clean(self, value: str) -> dict[date, str]:
         found: dict[date, str] = {}
         for line in (super().clean(value) or "").splitlines():
             if not line.strip():
