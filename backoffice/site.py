@@ -98,6 +98,10 @@ def totals_script(_request: HttpRequest) -> str:
     return static("backoffice/totals.js")
 
 
+def today_script(_request: HttpRequest) -> str:
+    return static("backoffice/today.js")
+
+
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The sidebar: only what this person may open."""
     may = request.user.has_perm

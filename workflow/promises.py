@@ -1,7 +1,8 @@
 """The promise clocks: how long each thing may wait for us, and when what waits is late. The owner changes them; changes are recorded.
 
-An order's clock runs from `state_since` while it is our move: orders on hold, and those that wait for an answer or a price difference
-of the customer, are never late. Business days: `business_time.py`. Counting by these clocks: `queues.py`.
+An order's clock begins with its state. It stands still while the order is on hold, or waits for an answer or a price difference of the
+customer (`Order.tend_clock`): such orders are never late, and the time they stood does not count afterwards. Business days:
+`business_time.py`. Counting by these clocks: `queues.py`.
 """
 
 from collections.abc import Mapping

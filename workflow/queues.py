@@ -1,6 +1,6 @@
 """Which orders wait on whom, as queries: what `Order.waiting_on` says of one order, for all of them at once; and what else waits.
 
-The back office's home page and list filters read these. Counts go over indexes alone: (state, set_aside, state_since) for orders, the
+The back office's home page and list filters read these. Counts go over indexes alone: (state, set_aside, clock_since) for orders, the
 open ones of the rest. What is late is decided by `promises.py`.
 """
 
@@ -39,7 +39,7 @@ def late(promised: Promises | None = None, *, at: datetime | None = None) -> Q:
     for state in OPEN_STATES:
         bound = promised.late_before(state, at=at)
         if bound is not None:
-            ranges |= Q(state=state, set_aside=SetAside.NO, state_since__lte=bound)
+            ranges |= Q(state=state, set_aside=SetAside.NO, clock_since__lte=bound)
     return ranges
 
 
@@ -58,16 +58,17 @@ class Queue:
 
 
 def queues(*, promised: Promises | None = None, at: datetime | None = None) -> list[Queue]:
-    """Every open state in the order of the process, also those where nothing waits. Two queries beside the promises, both within the
-    index and bounded by the open orders."""
+    """Every open state in the order of the process, also those where nothing waits. Three queries beside the promises, all within indexes
+    and bounded by the open orders."""
     promised, at = promised or promises.in_force(), at or now()
     open_orders = Order.objects.filter(state__in=OPEN_STATES).order_by()
     parts: dict[str, dict[int, dict[str, Any]]] = {state: {} for state in OPEN_STATES}
-    for row in open_orders.values("state", "set_aside").annotate(n=Count("state"), oldest_at=Min("state_since")):
+    for row in open_orders.values("state", "set_aside").annotate(n=Count("state"), since=Min("clock_since")):
         parts[row["state"]][row["set_aside"]] = dict(row)
+    oldest = dict(open_orders.values_list("state").annotate(oldest_at=Min("state_since")))
     late_ones = dict(Order.objects.filter(late(promised, at=at)).order_by().values_list("state").annotate(n=Count("state")))
     found = (_queue(State(state), parts[state], promised=promised, at=at) for state in OPEN_STATES)
-    return [replace(queue, late=late_ones.get(queue.state, 0)) for queue in found]
+    return [replace(queue, late=late_ones.get(queue.state, 0), oldest_at=oldest.get(queue.state)) for queue in found]
 
 
 def _queue(state: State, parts: dict[int, dict[str, Any]], *, promised: Promises, at: datetime) -> Queue:
@@ -80,8 +81,7 @@ def _queue(state: State, parts: dict[int, dict[str, Any]], *, promised: Promises
         count=count(*SetAside.values),
         held=count(SetAside.HELD, SetAside.BOTH),
         asked=count(SetAside.ASKED, SetAside.BOTH),
-        oldest_at=min((part["oldest_at"] for part in parts.values()), default=None),
-        clock=promised.clock(state, running["oldest_at"] if running else None, at=at),
+        clock=promised.clock(state, running["since"] if running else None, at=at),
     )
 
 

@@ -24,7 +24,8 @@ LIST = "/admin/workflow/order/"
 
 
 def since(order: Order, *, hours: float) -> Order:
-    Order.objects.filter(pk=order.pk).update(state_since=now() - timedelta(hours=hours))
+    at = now() - timedelta(hours=hours)
+    Order.objects.filter(pk=order.pk).update(state_since=at, clock_since=at)
     return reload(order)
 
 

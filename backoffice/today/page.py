@@ -21,6 +21,7 @@ MOST_TASKS = 6
 def overview(request: HttpRequest) -> dict[str, Any]:
     """Everything on the page; nothing but what this person may open."""
     found = {**live_parts(request), **charts.charts(request)}
+    found["hears"] = request.user.has_perm("workflow.view_order")  # whom the staff's event stream lets in, see core/web
     if request.user.has_perm("workflow.view_exchangerate"):
         rate = pricing.last_rate()
         found |= {"rate": rate, "rate_is_stale": rate is None or pricing.is_stale(rate)}

@@ -49,6 +49,14 @@ def enter_holidays(apps, schema_editor):
     )
 
 
+def start_clocks(apps, schema_editor):
+    """The clocks of the orders that are there run since their state began, and stand since they were held or asked."""
+    orders = apps.get_model("workflow", "Order").objects
+    orders.update(clock_since=models.F("state_since"))
+    for stopped in ("held_at", "asked_at", "difference_asked_at"):
+        orders.filter(clock_stopped_at=None, **{f"{stopped}__isnull": False}).update(clock_stopped_at=models.F(stopped))
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -113,12 +121,23 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='order',
+            name='clock_since',
+            field=models.DateTimeField(blank=True, default=django.utils.timezone.now, null=True),
+        ),
+        migrations.AddField(
+            model_name='order',
+            name='clock_stopped_at',
+            field=models.DateTimeField(blank=True, null=True),
+        ),
+        migrations.RunPython(start_clocks, migrations.RunPython.noop),
+        migrations.AddField(
+            model_name='order',
             name='set_aside',
             field=models.GeneratedField(db_persist=True, expression=models.Case(models.When(models.Q(models.Q(('hold_reason', ''), _negated=True), models.Q(models.Q(('question', ''), _negated=True), ('difference_asked_at__isnull', False), _connector='OR')), then=models.Value(3)), models.When(models.Q(('hold_reason', ''), _negated=True), then=models.Value(1)), models.When(models.Q(models.Q(('question', ''), _negated=True), ('difference_asked_at__isnull', False), _connector='OR'), then=models.Value(2)), default=models.Value(0), output_field=models.SmallIntegerField()), output_field=models.SmallIntegerField()),
         ),
         migrations.AddIndex(
             model_name='order',
-            index=models.Index(fields=['state', 'set_aside', 'state_since'], name='order_by_promise'),
+            index=models.Index(fields=['state', 'set_aside', 'clock_since'], name='order_by_promise'),
         ),
         migrations.AddIndex(
             model_name='orderevent',

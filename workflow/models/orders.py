@@ -68,6 +68,9 @@ class Order(OrderProcess):
     #: since when the customer owes the difference of something that is dearer than quoted, billed by itself
     difference_asked_at = models.DateTimeField(_("price difference asked for"), null=True, blank=True)
 
+    #: when the promised time began to run in this state, later by as long as it stood still (`promises.py`); and since when it stands
+    clock_since = models.DateTimeField(default=now, null=True, blank=True)
+    clock_stopped_at = models.DateTimeField(null=True, blank=True)
     #: `SetAside`: why the order does not wait for us though its state says so; for counting over an index
     set_aside = models.GeneratedField(expression=SET_ASIDE, output_field=models.SmallIntegerField(), db_persist=True)
 
@@ -86,7 +89,7 @@ class Order(OrderProcess):
             models.Index(fields=["customer", "-id"], name="order_by_customer"),
             models.Index(fields=["customer", "state", "-id"], name="order_by_customer_state"),
             models.Index(fields=["state", "state_since", "id"], name="order_by_state"),
-            models.Index(fields=["state", "set_aside", "state_since"], name="order_by_promise"),
+            models.Index(fields=["state", "set_aside", "clock_since"], name="order_by_promise"),
             models.Index(fields=["state", "-id"], name="order_by_state_newest"),
             models.Index(fields=["state", "pay_by"], name="order_by_deadline"),
             models.Index(fields=["asked_at"], name="order_by_question"),
@@ -104,10 +107,28 @@ class Order(OrderProcess):
         return self.state in CLOSED
 
     @property
+    def is_asked(self) -> bool:
+        """The customer owes an answer, or the price difference of something."""
+        return bool(self.question) or self.difference_asked_at is not None
+
+    @property
     def waiting_on(self) -> Waits:
         """Whose move it is; an open question or an unpaid price difference makes it the customer's, whatever the state."""
-        asked = bool(self.question) or self.difference_asked_at is not None
-        return Waits.CUSTOMER if asked and not self.is_closed else WAITS_ON[self.state]
+        return Waits.CUSTOMER if self.is_asked and not self.is_closed else WAITS_ON[self.state]
+
+    def start_clock(self, at: datetime) -> None:
+        """The order came into a state."""
+        self.clock_since = at
+        self.clock_stopped_at = at if self.clock_stopped_at else None
+
+    def tend_clock(self, at: datetime) -> None:
+        """The promised time stands still while the order is on hold or the customer is asked, and goes on where it stood."""
+        is_set_aside = bool(self.hold_reason) or self.is_asked
+        if is_set_aside and self.clock_stopped_at is None:
+            self.clock_stopped_at = at
+        elif self.clock_stopped_at is not None and not is_set_aside:
+            self.clock_since = (self.clock_since or self.state_since) + (at - self.clock_stopped_at)
+            self.clock_stopped_at = None
 
     @property
     def subject(self) -> str:

@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow import business_time
+from workflow import business_time, transitions
+from workflow.models import Order
+from workflow.models.orders import SetAside
 from workflow.models.promises import Unit
-from workflow.process import WAITS_ON, State, Waits
+from workflow.process import WAITS_ON, Role, State, Waits
 from workflow.promises import DEFAULTS, Promises, Target
+from workflow.tests import factories
 
 SEOUL = ZoneInfo("Asia/Seoul")
 FRIDAY, MONDAY = date(2026, 11, 27), date(2026, 11, 30)
@@ -72,6 +75,43 @@ def test_where_nothing_is_promised_nothing_is_late():
 
 def test_every_state_that_waits_on_us_can_be_promised():
     assert {state for state, on in WAITS_ON.items() if on == Waits.STAFF} == {key for key in DEFAULTS if key in State.values}
+
+
+@pytest.mark.django_db
+def test_the_clock_stands_while_an_order_is_set_aside_and_goes_on_where_it_stood(monkeypatch):
+    # given a request, at a clock of our own
+    clock = [seoul("2026-11-24 10:00")]
+    monkeypatch.setattr(transitions, "now", lambda: clock[0])
+    order = factories.new_order()
+    Order.objects.filter(pk=order.pk).update(state_since=clock[0], clock_since=clock[0])
+    begun, hour, support, buyer = clock[0], timedelta(hours=1), factories.by(Role.SUPPORT), factories.by(Role.BUYER)
+    seen = lambda: Order.objects.values_list("set_aside", "clock_since", "clock_stopped_at").get(pk=order.pk)  # noqa: E731
+    # when the customer is asked after an hour, the order is held meanwhile, and both end at different times
+    clock[0] += hour
+    transitions.ask_customer(order.pk, question="Which size?", by=buyer)
+    assert seen() == (SetAside.ASKED, begun, begun + hour)
+    clock[0] += hour
+    transitions.hold(order.pk, reason="check", by=support)
+    assert seen() == (SetAside.BOTH, begun, begun + hour)
+    clock[0] += hour
+    transitions.answer_question(order.pk, by=buyer)
+    assert seen() == (SetAside.HELD, begun, begun + hour)
+    clock[0] += 10 * hour
+    transitions.release(order.pk, by=support)
+    # then the twelve hours that it stood do not count
+    assert seen() == (SetAside.NO, begun + 12 * hour, None)
+    # and the next state begins with a clock of its own
+    clock[0] += hour
+    factories.approve(order)
+    assert seen() == (SetAside.NO, clock[0], None)
+
+
+@pytest.mark.django_db
+def test_an_order_that_moves_while_it_is_asked_begins_with_a_clock_that_stands():
+    order = factories.new_order()
+    transitions.ask_customer(order.pk, question="Which size?", by=factories.by(Role.BUYER))
+    moved = factories.approve(order)
+    assert (moved.set_aside, moved.clock_since, moved.clock_stopped_at) == (SetAside.ASKED, moved.state_since, moved.state_since)
 
 
 MINUTES = st.integers(0, 28 * 24 * 60)
