@@ -12,10 +12,12 @@ HOUR, DAY = 3600, 86400
 
 @register.filter
 def span(length: timedelta | None) -> str:
-    """The largest unit that says enough, rounded down: `40 min`, `26 h`, `3 d`; without its sign."""
+    """The largest unit that says enough, rounded down: `40 s`, `95 min`, `26 h`, `3 d`; without its sign."""
     if length is None:
         return "–"
     seconds = int(abs(length.total_seconds()))
+    if not seconds:
+        return _("< 1 min")
     if seconds < 60:
         return _("%(n)s s") % {"n": seconds}
     if seconds < 2 * HOUR:
