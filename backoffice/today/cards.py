@@ -106,7 +106,7 @@ def _seen(request: HttpRequest) -> Iterator[tuple[str, Any, str, str, bool]]:
     if may("workflow.view_stafftask"):
         yield "tasks", _("Open tasks"), "task_alt", _list("stafftask"), False
     if holds(request, EFFECTS_SEEN_BY):
-        yield "stuck", _("Stuck effects"), "bolt", reverse("admin:outbox_effect_changelist"), False
+        yield "stuck", _("Stuck effects"), "bolt", reverse("admin:outbox_effect_changelist") + "?state=stuck", False
 
 
 def _of_pile(pile: Pile, title: Any, icon: str, url: str) -> Card:

@@ -45,7 +45,8 @@ document.addEventListener("DOMContentLoaded", () => {
 
   /** The sidebar's numbers, as Unfold draws them: the third thing in a link. */
   const putBadge = (said) => {
-    const link = document.querySelector(`#nav-sidebar-apps a[href="${CSS.escape(said.dataset.link).replaceAll("\\/", "/")}"]`);
+    const links = [...document.querySelectorAll("#nav-sidebar-apps a")];
+    const link = links.find((one) => one.getAttribute("href") === said.dataset.link);
     if (!link) return;
     const [old, fresh] = [link.children[2], said.firstElementChild];
     if (old && fresh) {
