@@ -4,8 +4,6 @@ Not ready (503) is what no request can live with: database, migrations, isolatio
 later: nobody runs the jobs, or they lie too long. Names are for machines, `detail` for people; neither ever holds a value.
 """
 
-import re
-from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -21,12 +19,7 @@ from django.views.decorators.http import require_safe
 from django_q.models import OrmQ
 
 from core.models import Heartbeat
-from core.notices.models import Notice, Status
-from core.outbox.models import Effect
-from workflow.models import Parcel
-
-HEART_STOPPED_AFTER = timedelta(seconds=20)
-QUEUE_OLD_AFTER = timedelta(minutes=5)
+from workflow.health import HEART_STOPPED_AFTER, QUEUE_OLD_AFTER, refused_keys
 
 Findings = dict[str, str]
 
@@ -106,12 +99,7 @@ def worker() -> Findings:
 
 def providers() -> Findings:
     """Who refuses our key: read from what waits for them, so that an outage is seen without asking anybody."""
-    waiting = [
-        *Effect.objects.filter(done_at=None, last_error__contains="AuthRefused").values_list("last_error", flat=True)[:20],
-        *Notice.objects.filter(status=Status.QUEUED, last_error__contains="AuthRefused").values_list("last_error", flat=True)[:20],
-        *Parcel.objects.filter(next_poll_at__isnull=False, poll_error__startswith="AuthRefused").values_list("poll_error", flat=True)[:20],
-    ]
-    refused = sorted({match[1] for words in waiting if (match := re.search(r"AuthRefused\W+(\w+):", words))})
+    waiting, refused = refused_keys()
     return {"providers": f"refused our key: {', '.join(refused)}"} if waiting else {}
 
 

@@ -51,6 +51,7 @@ JOBS = (
     Job("orders: complete what was delivered long ago", "workflow.jobs.complete_orders", minutes=HOURLY),
     Job("parcels: ask the couriers", "workflow.jobs.poll_couriers", minutes=5),
     Job("exchange rate: refresh", "workflow.jobs.refresh_exchange_rate", minutes=HOURLY),
+    Job("figures: reckon today's", "workflow.jobs.reckon_figures", minutes=10, cluster="slow"),
     Job("accounts: clear expired sessions", "core.accounts.sessions.clear_expired", minutes=24 * HOURLY),
     Job("events: trim the streams", "core.events.trim", minutes=HOURLY),
     Job("customer API: forget kept answers and counted tries", "customer_api.jobs.trim", minutes=HOURLY),

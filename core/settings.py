@@ -364,7 +364,7 @@ UNFOLD = {
     "ENVIRONMENT": "backoffice.site.environment",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "backoffice.site.favicon"}],
     "STYLES": [_asset(f"{name}.css") for name in ("backoffice", "order", "desk", "sign_in")],
-    "SCRIPTS": [_asset(f"{name}.js") for name in ("backoffice", "live", "totals", "desk", "keys")],
+    "SCRIPTS": [_asset(f"{name}.js") for name in ("backoffice", "live", "totals", "desk", "keys", "today")],
     "SIDEBAR": {"navigation": "backoffice.site.navigation"},
     "ACCOUNT": {
         "navigation": [

@@ -15,7 +15,7 @@ from django.utils.timezone import localdate, now
 from core.accounts.models import User
 from integrations import exchange_rate
 from integrations.base import ProviderError
-from workflow import adjustments, notices, pricing, reconciliation, settlement, stuck, tracking
+from workflow import adjustments, figures, notices, pricing, reconciliation, settlement, stuck, tracking
 from workflow.models import (
     Attempt,
     AttemptStatus,
@@ -107,6 +107,10 @@ def _mended(report: Reconciliation | None) -> int:
 
 def show_what_is_stuck() -> int:
     return stuck.show()
+
+
+def reckon_figures() -> int:
+    return figures.reckon()
 
 
 def _each(things: Iterable[Any], act: Callable[[Any], object]) -> int:

@@ -119,6 +119,7 @@ def perform(order_id: int, move: Callable[..., Any] | str, *, by: By, **facts: A
     from_state = order.state
     getattr(order, spec.name)(**{name: facts[name] for name in spec.asks if name in facts and name != "proof"})
     order.state_since = now()
+    order.start_clock(order.state_since)
     for write in spec.also:
         writes.WRITERS[write](order, by=by, facts=facts)
     record(order, name=spec.name, from_state=from_state, by=by, facts=facts, then=spec.then)
@@ -135,6 +136,7 @@ def record(
     before = order.last_event_number
     order.last_event_number = before + 1
     order.version += 1
+    order.tend_clock(now())
     order.save()
     last = OrderEvent.objects.filter(order=order, number=before).values_list("hash", flat=True).first() if before else None
     event = OrderEvent(

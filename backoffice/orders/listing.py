@@ -26,7 +26,7 @@ from workflow.lookup import matching
 from workflow.messages import reply_due_at
 from workflow.models import InvoiceStatus, Order
 from workflow.process import State, Waits
-from workflow.queues import OPEN_STATES, waiting_on
+from workflow.queues import OPEN_STATES, late, waiting_on
 
 
 class StateFilter(ChoiceFilter):
@@ -82,9 +82,19 @@ class MessageFilter(ChoiceFilter):
         return queryset.filter(unanswered_since__isnull=False)
 
 
+class LateFilter(ChoiceFilter):
+    title, parameter_name = _("promise"), "late"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("1", _("late"))]
+
+    def pick(self, queryset: QuerySet[Order], value: str) -> QuerySet[Order]:
+        return queryset.filter(late())
+
+
 class OrderList(Page):
     list_display = ("number_link", "customer_name", "state_pill", "waits_pill", "looked_after", "item_count", "total", "age")
-    list_filter = (StateFilter, WaitingFilter, HoldFilter, AssignedFilter, MessageFilter)
+    list_filter = (StateFilter, WaitingFilter, HoldFilter, LateFilter, AssignedFilter, MessageFilter)
     actions = ("take_chosen", "give_chosen", "let_go_chosen")
     list_display_links = None
     search_fields = ("number",)
@@ -205,12 +215,13 @@ def _message_pill(order: Order) -> SafeString | str:
 
 def tabs(request: HttpRequest) -> list[dict[str, Any]]:
     """The quick filters above the list."""
-    chosen = {name: request.GET.get(name, "") for name in ("waiting", "hold", "state", "by", "message")}
+    chosen = {name: request.GET.get(name, "") for name in ("waiting", "hold", "state", "late", "by", "message")}
     wanted: list[tuple[Any, dict[str, str]]] = [
         (_("All"), {}),
         (_("Waiting on us"), {"waiting": "staff"}),
         (_("On the customer"), {"waiting": "customer"}),
         (_("On the courier"), {"waiting": "courier"}),
+        (_("Late"), {"late": "1"}),
         (_("On hold"), {"hold": "yes"}),
         (_("Mine"), {"by": "me"}),
         (_("Nobody's"), {"by": "nobody"}),

@@ -31,6 +31,18 @@ from core.accounts.models import User
 from workflow import transitions
 transitions.hold({order}, reason="a colleague was here", by=transitions.By.staff(User.objects.get(pk={colleague})))
 """
+#: a request, one that a colleague approves, and a task
+MEANWHILE = """
+from workflow import tasks
+from workflow.tests import factories
+factories.approve(factories.new_order())
+tasks.staff_task(key="look", kind="silent", order=None, text="look")
+factories.new_order()
+"""
+HIDDEN = """
+Object.defineProperty(document, "hidden", {{get: () => {}, configurable: true}});
+document.dispatchEvent(new Event("visibilitychange"));
+"""
 #: 3 % from 100,000 won on, 500 won flat, at least 3,000 won
 OTHER_FEES = """
 from core.accounts.models import User
@@ -128,13 +140,28 @@ def test_a_colleagues_change_appears_and_what_was_typed_stays(shop: Shop, page: 
 
 
 def test_the_home_page_follows_without_reload(shop: Shop, page: Any) -> None:
+    # given the home page, looked at with the keyboard
     page.goto("/admin/")
     page.evaluate("window.stillTheSamePage = true")
-    card = page.locator("[data-queue=quote_approved]")
-    assert "on hold" in card.inner_text()
-    shop.run("from workflow.tests import factories; factories.new_order()")
+    assert "on hold" in page.locator("[data-queue=quote_approved]").inner_text()
+    page.locator("[data-queue=quote_requested] a").first.focus()
+    # when a request comes in, a colleague moves another one, and a task is put before staff
+    shop.run(MEANWHILE)
+    # then the cards and the sidebar say so by themselves, and the focus is where it was
     page.wait_for_selector("[data-queue=quote_requested] .bo-queue__count:text-is('1')")
+    assert page.locator("[data-queue=quote_approved] .bo-queue__count").inner_text() == "3"
+    page.wait_for_selector("#nav-sidebar-apps a[href='/admin/workflow/stafftask/'] >> text=1")
+    assert page.evaluate("document.activeElement.closest('[data-queue]').dataset.queue") == "quote_requested"
     assert page.evaluate("window.stillTheSamePage")
+    # and while the tab is hidden nothing is fetched; it is made good for as soon as somebody looks
+    page.evaluate(HIDDEN.format("true"))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    shop.run("from workflow.tests import factories; factories.new_order()")
+    page.wait_for_timeout(1300)
+    assert [url for url in asked if url.endswith("/admin/today/")] == []
+    page.evaluate(HIDDEN.format("false"))
+    page.wait_for_selector("[data-queue=quote_requested] .bo-queue__count:text-is('2')")
 
 
 def test_the_total_while_typing_is_what_the_customer_is_billed(shop: Shop, page: Any) -> None:
@@ -320,6 +347,7 @@ notes.add_note({order}, text="a note from elsewhere", by=colleague)
 def test_keys_reach_the_page_and_never_what_is_typed_while_a_colleague_is_there(shop: Shop, page: Any) -> None:
     # given a message begun by its key
     order = shop.made["orders"][2]
+    page.goto(f"/admin/workflow/order/{order}/change/")
     page.keyboard.press("m")
     page.keyboard.type("g? order/")
     # when a colleague opens the order and leaves a note

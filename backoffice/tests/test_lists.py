@@ -1,7 +1,5 @@
 """The lists: found by what people hold in their hand, filtered, paged by key, and always the same number of queries."""
 
-from datetime import timedelta
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -13,7 +11,7 @@ from workflow import transitions
 from workflow.lookup import normalise_number
 from workflow.models import Adjustment, Dispute, Order, Refund, StaffTask
 from workflow.process import Role, State
-from workflow.tests.factories import FEDEX_NUMBER, by, new_order, order_at, reload
+from workflow.tests.factories import FEDEX_NUMBER, by, new_order, order_at
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/workflow/order/"
@@ -120,31 +118,3 @@ def _queries(client, url, query=None) -> list[str]:
     with CaptureQueriesContext(connection) as queries:
         assert client.get(url, query or {}).status_code == 200
     return [query["sql"] for query in queries]
-
-
-# --- Home -----------------------------------------------------------------------------------------------------------------
-
-
-def test_home_counts_what_waits_for_whom(sign_in):
-    older, _newer = new_order(), new_order()
-    Order.objects.filter(pk=older.pk).update(state_since=now() - timedelta(days=3))
-    order_at(State.DELIVERY_PAID)
-    home = sign_in(Role.BUYER).get("/admin/").context["home"]
-    assert [(card.queue.state, card.queue.count) for card in home["mine"] if card.queue.count] == [(State.QUOTE_REQUESTED, 2)]
-    assert home["mine"][0].queue.oldest_at == reload(older).state_since
-    assert [(card.queue.state, card.queue.count) for card in home["others"] if card.queue.count] == [(State.DELIVERY_PAID, 1)]
-
-
-def test_every_card_of_the_home_page_leads_to_its_list(owner):
-    order = order_at(State.ITEMS_PAID)
-    home = owner.get("/admin/").context["home"]
-    card = next(card for card in home["mine"] if card.queue.state == State.ITEMS_PAID)
-    assert [row.number for row in owner.get(card.url).context["cl"].result_list] == [order.number]
-
-
-def test_home_costs_the_same_however_much_waits(owner):
-    few = len(_queries(owner, "/admin/"))
-    for _ in range(5):
-        new_order()
-        StaffTask.objects.create(key=str(_), kind="k", order=new_order(), text="t")
-    assert len(_queries(owner, "/admin/")) <= few + 1  # the tasks' orders, once there are any

@@ -1,7 +1,9 @@
 """The rows of one order: `orders.py` (order, items), `payments.py` (quotes, invoices, attempts), `ledger.py` (money that moved: ledger,
 refunds, price differences, disputes), `shipments.py` (parcels and what couriers say) and `journal.py` (what happened, and what staff
-must look at). `notes.py`, `messages.py` and `presence.py` are what people say about it, and who is looking."""
+must look at). `notes.py`, `messages.py` and `presence.py` are what people say about it, and who is looking. Beside orders:
+`promises.py` (how long things may wait for us) and `figures.py` (sums by day)."""
 
+from workflow.models.figures import DailyFigure
 from workflow.models.journal import OrderEvent, StaffTask
 from workflow.models.ledger import (
     Adjustment,
@@ -34,6 +36,7 @@ from workflow.models.payments import (
     StripeEvent,
 )
 from workflow.models.presence import OrderViewer
+from workflow.models.promises import Holiday, Promise, PromiseChange
 from workflow.models.reading import PersonalDataRead
 from workflow.models.shipments import Parcel, TrackingEvent
 
@@ -43,9 +46,11 @@ __all__ = [
     "AdjustmentStatus",
     "Attempt",
     "AttemptStatus",
+    "DailyFigure",
     "Dispute",
     "ExchangeRate",
     "FeePolicy",
+    "Holiday",
     "Invoice",
     "InvoiceKind",
     "InvoiceLine",
@@ -63,6 +68,8 @@ __all__ = [
     "Parcel",
     "PayLink",
     "PersonalDataRead",
+    "Promise",
+    "PromiseChange",
     "Quote",
     "Reconciliation",
     "Refund",

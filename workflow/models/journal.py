@@ -45,6 +45,7 @@ class OrderEvent(models.Model):
         verbose_name_plural = _("events")
         ordering = ["order", "number"]
         constraints = [models.UniqueConstraint(fields=["order", "number"], name="event_number_once")]
+        indexes = [models.Index(fields=["at"], name="event_by_time")]
 
     def __str__(self) -> str:
         return f"{self.number} {self.name}"
@@ -82,7 +83,10 @@ class StaffTask(models.Model):
     class Meta:
         verbose_name = _("task")
         verbose_name_plural = _("tasks")
-        indexes = [models.Index(fields=["done_at", "created_at"], name="task_open")]
+        indexes = [
+            models.Index(fields=["done_at", "created_at"], name="task_open"),
+            models.Index(fields=["done_at", "kind", "created_at"], name="task_open_by_kind"),
+        ]
 
     def __str__(self) -> str:
         return self.kind

@@ -21,6 +21,26 @@ def new_order_number() -> str:
     return f"BD-{letters[:5]}-{letters[5:]}"
 
 
+class SetAside(models.IntegerChoices):
+    """The clock of the order's state does not run: it is on hold, or the customer owes an answer or a price difference."""
+
+    NO = 0, _("no")
+    HELD = 1, _("on hold")
+    ASKED = 2, _("customer asked")
+    BOTH = 3, _("on hold, customer asked")
+
+
+_HELD = ~models.Q(hold_reason="")
+_ASKED = ~models.Q(question="") | models.Q(difference_asked_at__isnull=False)
+SET_ASIDE = models.Case(
+    models.When(_HELD & _ASKED, then=models.Value(SetAside.BOTH.value)),
+    models.When(_HELD, then=models.Value(SetAside.HELD.value)),
+    models.When(_ASKED, then=models.Value(SetAside.ASKED.value)),
+    default=models.Value(SetAside.NO.value),
+    output_field=models.SmallIntegerField(),
+)
+
+
 class Order(OrderProcess):
     number = ExactCharField(_("order"), max_length=14, unique=True, default=new_order_number)
     customer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders", verbose_name=_("customer"))
@@ -56,6 +76,11 @@ class Order(OrderProcess):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("looked after by")
     )
     assigned_at = models.DateTimeField(_("looked after since"), null=True, blank=True)
+    #: when the promised time began to run in this state, later by as long as it stood still (`promises.py`); and since when it stands
+    clock_since = models.DateTimeField(default=now, null=True, blank=True)
+    clock_stopped_at = models.DateTimeField(null=True, blank=True)
+    #: `SetAside`: why the order does not wait for us though its state says so; for counting over an index
+    set_aside = models.GeneratedField(expression=SET_ASIDE, output_field=models.SmallIntegerField(), db_persist=True)
 
     #: grows with every change of the order; what a form was opened with is compared to it
     version = models.PositiveIntegerField(default=1)
@@ -72,6 +97,7 @@ class Order(OrderProcess):
             models.Index(fields=["customer", "-id"], name="order_by_customer"),
             models.Index(fields=["customer", "state", "-id"], name="order_by_customer_state"),
             models.Index(fields=["state", "state_since", "id"], name="order_by_state"),
+            models.Index(fields=["state", "set_aside", "clock_since"], name="order_by_promise"),
             models.Index(fields=["state", "-id"], name="order_by_state_newest"),
             models.Index(fields=["state", "pay_by"], name="order_by_deadline"),
             models.Index(fields=["asked_at"], name="order_by_question"),
@@ -91,10 +117,28 @@ class Order(OrderProcess):
         return self.state in CLOSED
 
     @property
+    def is_asked(self) -> bool:
+        """The customer owes an answer, or the price difference of something."""
+        return bool(self.question) or self.difference_asked_at is not None
+
+    @property
     def waiting_on(self) -> Waits:
         """Whose move it is; an open question or an unpaid price difference makes it the customer's, whatever the state."""
-        asked = bool(self.question) or self.difference_asked_at is not None
-        return Waits.CUSTOMER if asked and not self.is_closed else WAITS_ON[self.state]
+        return Waits.CUSTOMER if self.is_asked and not self.is_closed else WAITS_ON[self.state]
+
+    def start_clock(self, at: datetime) -> None:
+        """The order came into a state."""
+        self.clock_since = at
+        self.clock_stopped_at = at if self.clock_stopped_at else None
+
+    def tend_clock(self, at: datetime) -> None:
+        """The promised time stands still while the order is on hold or the customer is asked, and goes on where it stood."""
+        is_set_aside = bool(self.hold_reason) or self.is_asked
+        if is_set_aside and self.clock_stopped_at is None:
+            self.clock_stopped_at = at
+        elif self.clock_stopped_at is not None and not is_set_aside:
+            self.clock_since = (self.clock_since or self.state_since) + (at - self.clock_stopped_at)
+            self.clock_stopped_at = None
 
     @property
     def subject(self) -> str:

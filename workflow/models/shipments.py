@@ -36,6 +36,7 @@ class Parcel(models.Model):
         indexes = [
             models.Index(fields=["next_poll_at"], name="parcel_due"),
             models.Index(fields=["tracking_number"], name="parcel_by_number"),
+            models.Index(fields=["courier", "poll_failures", "polled_at"], name="parcel_by_answer"),
         ]
 
     def __str__(self) -> str:

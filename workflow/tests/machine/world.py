@@ -26,7 +26,7 @@ from workflow.transitions import By, ask, perform
 TOLD = ("checkout.session.", "refund.", "charge.refunded", "charge.dispute.")
 #: all that is compared with the clock, except what Stripe was told (a session's end) and what cannot be changed
 CLOCKS: dict[Any, tuple[str, ...]] = {
-    Order: ("pay_by", "state_since", "delivered_at", "held_at", "difference_asked_at"),
+    Order: ("pay_by", "state_since", "clock_since", "clock_stopped_at", "delivered_at", "held_at", "difference_asked_at"),
     Invoice: ("pay_by",),
     Refund: ("created_at",),
     StripeEvent: ("received_at",),

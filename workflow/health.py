@@ -1,0 +1,102 @@
+"""Whether the machines do their part, from what they left in the database: nobody is asked. `core/health.py` says it to load balancers,
+the back office's home page to people.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Max, Min
+from django.utils.timezone import now
+from django_q.models import OrmQ
+
+from core.models import Heartbeat
+from core.notices.models import Notice, Status
+from core.outbox.models import Effect
+from integrations.couriers import COURIERS
+from workflow import pricing
+from workflow.models import Parcel, StripeEvent
+
+HEART_STOPPED_AFTER = timedelta(seconds=20)
+QUEUE_OLD_AFTER = timedelta(minutes=5)
+#: a queue row, or a webhook, that waits longer than this is worth a look
+QUEUE_SLOW_AFTER = timedelta(minutes=1)
+#: parcels under way are asked for at least daily, see `tracking.py`
+COURIER_QUIET_AFTER = timedelta(hours=26)
+
+GOOD, SOON, BAD = "good", "staff", "bad"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One machine: how it does (`tone`), since when, and what a sentence about it needs."""
+
+    name: str
+    tone: str
+    at: datetime | None = None
+    facts: tuple[Any, ...] = ()
+
+
+def findings() -> list[Finding]:
+    """A dozen short queries, none of which grows with the tables."""
+    return [_worker(), _queue(), _inbox(), *_couriers(), _rate(), *_refused()]
+
+
+def refused_keys() -> tuple[int, list[str]]:
+    """How many things wait for a provider who refuses our key (at most some dozens are looked at), and who does."""
+    waiting = [
+        *Effect.objects.filter(done_at=None, last_error__contains="AuthRefused").values_list("last_error", flat=True)[:20],
+        *Notice.objects.filter(status=Status.QUEUED, last_error__contains="AuthRefused").values_list("last_error", flat=True)[:20],
+        *Parcel.objects.filter(next_poll_at__isnull=False, poll_error__startswith="AuthRefused").values_list("poll_error", flat=True)[:20],
+    ]
+    return len(waiting), sorted({match[1] for words in waiting if (match := re.search(r"AuthRefused\W+(\w+):", words))})
+
+
+def _age_tone(age: timedelta | None, *, soon: timedelta, bad: timedelta) -> str:
+    return GOOD if age is None or age < soon else SOON if age < bad else BAD
+
+
+def _worker() -> Finding:
+    """The last beat of any worker, and how many of them beat with which clusters."""
+    beats = list(Heartbeat.objects.filter(pid__gt=0).order_by("-beat_at")[:20])
+    alive = [beat for beat in beats if beat.beat_at > now() - HEART_STOPPED_AFTER]
+    clusters = sorted({name for beat in alive for name in beat.detail})
+    return Finding("worker", GOOD if alive else BAD, beats[0].beat_at if beats else None, (len(alive), clusters))
+
+
+def _queue() -> Finding:
+    """The oldest job that could have been taken up by now."""
+    oldest = OrmQ.objects.filter(lock__lt=now()).aggregate(at=Min("lock"))["at"]
+    return Finding("queue", _age_tone(now() - oldest if oldest else None, soon=QUEUE_SLOW_AFTER, bad=QUEUE_OLD_AFTER), oldest)
+
+
+def _inbox() -> Finding:
+    """The oldest word of Stripe's that is not settled."""
+    oldest = StripeEvent.objects.filter(settled_at=None).aggregate(at=Min("received_at"))["at"]
+    return Finding("stripe", _age_tone(now() - oldest if oldest else None, soon=QUEUE_SLOW_AFTER, bad=QUEUE_OLD_AFTER), oldest)
+
+
+def _couriers() -> list[Finding]:
+    """When each gave a good answer last, and how many of its parcels under way get none now."""
+    found = []
+    for name in COURIERS:
+        failing = Parcel.objects.filter(courier=name, poll_failures__gt=0, next_poll_at__isnull=False).order_by()[:100].count()
+        answered = Parcel.objects.filter(courier=name, poll_failures=0).aggregate(at=Max("polled_at"))["at"]
+        quiet = answered is not None and answered < now() - COURIER_QUIET_AFTER
+        tone = BAD if failing and (answered is None or quiet) else SOON if failing else GOOD
+        found.append(Finding(f"courier:{name}", tone, answered, (failing,)))
+    return found
+
+
+def _rate() -> Finding:
+    rate = pricing.last_rate()
+    if rate is None or pricing.usable_rate() is None:
+        return Finding("rate", BAD, rate.fetched_at if rate else None)
+    return Finding("rate", SOON if pricing.is_stale(rate) else GOOD, rate.fetched_at)
+
+
+def _refused() -> list[Finding]:
+    """A line only where somebody refuses our key."""
+    count, names = refused_keys()
+    return [Finding("keys", BAD, None, (count, names))] if count else []
