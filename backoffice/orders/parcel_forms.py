@@ -96,7 +96,8 @@ class LabelForm(EntryForm):
         return [parcel for parcel in self.order.parcels.all() if not parcel.closed_at and not parcel.delivered_at]
 
     def build(self) -> None:
-        couriers = [("", "–"), *work.courier_choices()]
+        kept = [parcel.courier for parcel in self.subjects()]
+        couriers = [("", "–"), *work.courier_choices(self.order.country, keep=kept)]
         for parcel in self.subjects():
             self.add(
                 parcel,

@@ -1,7 +1,8 @@
 """The rows of one order: `orders.py` (order, items), `payments.py` (quotes, invoices, attempts), `ledger.py` (money that moved: ledger,
 refunds, price differences, disputes), `shipments.py` (parcels and what couriers say) and `journal.py` (what happened, and what staff
-must look at)."""
+must look at). Of no order: `restrictions.py` (restricted goods) and `couriers.py` (what staff set about couriers)."""
 
+from workflow.models.couriers import CourierSetting
 from workflow.models.journal import OrderEvent, StaffTask
 from workflow.models.ledger import (
     Adjustment,
@@ -31,6 +32,7 @@ from workflow.models.payments import (
     Quote,
     StripeEvent,
 )
+from workflow.models.restrictions import Restriction, RestrictionKind
 from workflow.models.shipments import Parcel, TrackingEvent
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "AdjustmentStatus",
     "Attempt",
     "AttemptStatus",
+    "CourierSetting",
     "Dispute",
     "ExchangeRate",
     "FeePolicy",
@@ -61,6 +64,8 @@ __all__ = [
     "RefundLine",
     "RefundReason",
     "RefundStatus",
+    "Restriction",
+    "RestrictionKind",
     "StaffTask",
     "StripeEvent",
     "TrackingEvent",
