@@ -14,8 +14,9 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
-from backoffice import home
+from backoffice import courier_pages, home
 from backoffice.access import EFFECTS_SEEN_BY, NOTICES_SEEN_BY, PEOPLE_SEEN_BY, holds
+from backoffice.goods import screening_report
 from backoffice.money import unapplied
 from core.outbox.models import Effect
 from workflow.models import Dispute, Refund, RefundStatus, StaffTask
@@ -45,7 +46,7 @@ class BackOffice(UnfoldAdminSite):
         return super().admin_view(guarded, cacheable)
 
     def get_urls(self) -> list[Any]:
-        return [*unapplied.urls(self), *super().get_urls()]
+        return [*unapplied.urls(self), *screening_report.urls(self), *courier_pages.urls(self), *super().get_urls()]
 
     def refused(self, request: HttpRequest) -> HttpResponse:
         context = {**self.each_context(request), "title": _("Not for your role")}
@@ -88,6 +89,10 @@ def order_stylesheet(_request: HttpRequest) -> str:
     return static("backoffice/order.css")
 
 
+def goods_stylesheet(_request: HttpRequest) -> str:
+    return static("backoffice/goods.css")
+
+
 def script(_request: HttpRequest) -> str:
     return static("backoffice/backoffice.js")
 
@@ -98,6 +103,10 @@ def live_script(_request: HttpRequest) -> str:
 
 def totals_script(_request: HttpRequest) -> str:
     return static("backoffice/totals.js")
+
+
+def screening_script(_request: HttpRequest) -> str:
+    return static("backoffice/screening.js")
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
@@ -126,6 +135,14 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 (may("workflow.view_stripeevent"), _("Stripe events"), "webhook", "admin:workflow_stripeevent_changelist", 0),
                 (may("workflow.view_exchangerate"), _("Exchange rates"), "currency_exchange", "admin:workflow_exchangerate_changelist", 0),
                 (may("workflow.view_feepolicy"), _("Fees"), "percent", "admin:workflow_feepolicy_changelist", 0),
+            ],
+        ),
+        (
+            _("Settings"),
+            [
+                (may("workflow.view_restriction"), _("Restricted goods"), "block", "admin:workflow_restriction_changelist", 0),
+                (may("workflow.view_restriction"), _("Screening report"), "monitoring", "admin:screening_report", 0),
+                (may("workflow.view_couriersetting"), _("Couriers"), "local_shipping", "admin:couriers", 0),
             ],
         ),
         (

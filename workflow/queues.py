@@ -8,11 +8,13 @@ from datetime import datetime
 
 from django.db.models import Count, Min, Q
 
-from workflow.models import Order
+from workflow.models import Order, RestrictionKind
 from workflow.process import CLOSED, WAITS_ON, State, Waits
 
 #: the customer owes neither an answer nor the price difference of something
 NOT_ASKED = Q(question="", difference_asked_at=None)
+#: in which states a hint at restricted goods still asks for a decision
+TO_SCREEN = (State.QUOTE_REQUESTED, State.QUOTE_APPROVED)
 OPEN_STATES = tuple(state for state in State.values if state not in CLOSED)
 
 
@@ -27,13 +29,15 @@ def waiting_on(waits: str) -> Q:
 
 @dataclass(frozen=True)
 class Queue:
-    """The open orders of one state: `count` in all, of which some are on hold or wait for an answer of the customer."""
+    """The open orders of one state: `count` in all, of which some are on hold, wait for an answer of the customer, or are `flagged`:
+    to be screened, and hinting at something prohibited."""
 
     state: State
     count: int = 0
     held: int = 0
     asked: int = 0
     oldest_at: datetime | None = None
+    flagged: int = 0
 
 
 def queues() -> list[Queue]:
@@ -47,7 +51,8 @@ def queues() -> list[Queue]:
             held=Count("pk", filter=~Q(hold_reason="")),
             asked=Count("pk", filter=~NOT_ASKED),
             oldest_at=Min("state_since"),
+            flagged=Count("pk", filter=Q(state=State.QUOTE_REQUESTED, hint=RestrictionKind.PROHIBITED)),
         )
     )
-    found = {row["state"]: Queue(State(row["state"]), row["count"], row["held"], row["asked"], row["oldest_at"]) for row in rows}
+    found = {row["state"]: Queue(State(row["state"]), row["count"], row["held"], row["asked"], row["oldest_at"], row["flagged"]) for row in rows}
     return [found.get(state, Queue(state=State(state))) for state in OPEN_STATES]

@@ -130,7 +130,7 @@ def price_items(
         item.name = name.strip()[:200]
     if names:  # a name says more than a link
         hints.note_hints(order, [changed[item_id] for item_id in names], among=order.items.all())
-    Item.objects.bulk_update(changed.values(), ["price_krw", "name", "hints"])
+    Item.objects.bulk_update(changed.values(), ["price_krw", "name", *(["hints"] if names else [])])
     return _finish(order, PRICE, by=by, facts={"prices_krw": {str(i.position): i.price_krw for i in changed.values()}})
 
 

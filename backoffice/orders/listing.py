@@ -11,13 +11,14 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 
+from backoffice.orders.hint_badges import TONES
 from backoffice.pages import ChoiceFilter, Page
 from backoffice.words import WAITS_WORDS, tone_of
 from core.money import format_krw, format_usd
 from workflow.lookup import matching
-from workflow.models import InvoiceStatus, Order
+from workflow.models import InvoiceStatus, Order, RestrictionKind
 from workflow.process import State, Waits
-from workflow.queues import waiting_on
+from workflow.queues import TO_SCREEN, waiting_on
 
 
 class StateFilter(ChoiceFilter):
@@ -50,9 +51,29 @@ class HoldFilter(ChoiceFilter):
         return queryset.exclude(hold_reason="") if value == "yes" else queryset.filter(hold_reason="")
 
 
+class HintFilter(ChoiceFilter):
+    """Among the orders that are still screened or priced: later the hint is history."""
+
+    title, parameter_name = _("hint"), "hint"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(kind.value, kind.label) for kind in RestrictionKind]
+
+    def pick(self, queryset: QuerySet[Order], value: str) -> QuerySet[Order]:
+        return queryset.filter(state__in=TO_SCREEN, hint=value)
+
+
+def hint_pill(order: Order) -> SafeString | str:
+    """The strictest kind of restricted goods that the order's items hint at; notices are not worth a mark."""
+    if order.hint not in (RestrictionKind.PROHIBITED, RestrictionKind.RESTRICTED):
+        return ""
+    label = RestrictionKind(order.hint).label
+    return format_html(' <span class="bo-pill bo-pill--{}" title="{}">{}</span>', TONES[order.hint], _("hinted at by an item's words"), label)
+
+
 class OrderList(Page):
     list_display = ("number_link", "customer_name", "state_pill", "waits_pill", "item_count", "total", "age")
-    list_filter = (StateFilter, WaitingFilter, HoldFilter)
+    list_filter = (StateFilter, WaitingFilter, HoldFilter, HintFilter)
     list_display_links = None
     search_fields = ("number",)
     search_help_text = _("Order, tracking or shop number, or e-mail")
@@ -79,8 +100,9 @@ class OrderList(Page):
             if order.hold_reason
             else ""
         )
+        hint = hint_pill(order) if order.state in TO_SCREEN else ""
         return format_html(
-            '<a class="bo-link bo-mono" href="{}">{}</a>{}', reverse("admin:workflow_order_change", args=[order.pk]), order.number, hold
+            '<a class="bo-link bo-mono" href="{}">{}</a>{}{}', reverse("admin:workflow_order_change", args=[order.pk]), order.number, hold, hint
         )
 
     @admin.display(description=_("customer"))
@@ -122,13 +144,14 @@ class OrderList(Page):
 
 def tabs(request: HttpRequest) -> list[dict[str, Any]]:
     """The quick filters above the list."""
-    chosen = {name: request.GET.get(name, "") for name in ("waiting", "hold", "state")}
+    chosen = {name: request.GET.get(name, "") for name in ("waiting", "hold", "state", "hint")}
     wanted: list[tuple[Any, dict[str, str]]] = [
         (_("All"), {}),
         (_("Waiting on us"), {"waiting": "staff"}),
         (_("On the customer"), {"waiting": "customer"}),
         (_("On the courier"), {"waiting": "courier"}),
         (_("On hold"), {"hold": "yes"}),
+        (_("Prohibited?"), {"hint": "prohibited"}),
         (_("Closed"), {"waiting": "nobody"}),
     ]
     return [

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.timezone import now
 
 from backoffice.access import acting
-from backoffice.orders import beside
+from backoffice.orders import beside, hint_badges
 from backoffice.orders.after_payment import DearerDialog, SoldOutDialog
 from backoffice.orders.bills import changed_lines, titled
 from backoffice.orders.history import happening
@@ -29,6 +29,7 @@ DIALOGS = (RefundDialog(), SoldOutDialog(), DearerDialog())
 
 def context(request: HttpRequest, order: Order) -> dict[str, Any]:
     by = acting(request)
+    hint_badges.attach(order)
     events = [happening(event) for event in order.events.all()]
     return {
         **heading(order),
