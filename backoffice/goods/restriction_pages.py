@@ -111,7 +111,7 @@ class RestrictionPage(Page):
         if form.is_valid():
             if "preview" not in request.POST and (made := self._added(request, form)):
                 return HttpResponseRedirect(reverse("admin:workflow_restriction_change", args=[made.pk]))
-            preview = form.version()
+            preview = None if form.errors else form.version()
         title = _("New version") if of else _("New topic")
         shown = {"form": form, "of": of, "preview": preview, "title": title, **(_heading(preview) if preview else {})}
         return self._page(request, "version", shown, status=422 if form.errors else 200)
