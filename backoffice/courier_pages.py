@@ -22,12 +22,18 @@ class SettingForm(forms.Form):
     countries = forms.CharField(
         label=_("Destinations"), required=False, max_length=300, help_text=_("Two letters each, like US, CA. Empty: all.")
     )
+    poll_percent = forms.IntegerField(
+        label=_("Looks (% of the usual interval)"),
+        min_value=courier_settings.LEAST_PERCENT,
+        max_value=courier_settings.MOST_PERCENT,
+        help_text=_("200 asks half as often. Usual: 2 hours when moving, 6 when quiet, 24 when stale."),
+    )
     note_ko = forms.CharField(label=_("Note for staff (Korean)"), required=False, max_length=300)
     note_en = forms.CharField(label=_("Note for staff (English)"), required=False, max_length=300)
 
     def __init__(self, known: Known, said: Any = None) -> None:
         setting, self.known = known.setting, known
-        first = {name: getattr(setting, name) for name in ("is_enabled", "note_ko", "note_en")}
+        first = {name: getattr(setting, name) for name in ("is_enabled", "poll_percent", "note_ko", "note_en")}
         super().__init__(said, initial={**first, "countries": ", ".join(setting.countries)}, auto_id=f"{known.code}-%s")
 
     def save(self, request: HttpRequest) -> None:

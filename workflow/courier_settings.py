@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from workflow.transitions import By
 
 MAX_COUNTRIES = 60
+#: no sooner than half the usual interval (a courier's budget), no later than four times it
+LEAST_PERCENT, MOST_PERCENT = 50, 400
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,22 @@ def check_offered(code: str, *, country: str) -> None:
         raise Invalid(_("%(courier)s is not offered for new parcels there.") % {"courier": COURIERS[code].label}, field="courier")
 
 
+def poll_percent(code: str) -> int:
+    """How long the courier is left alone between two looks, in percent of what is usual."""
+    return CourierSetting.objects.filter(code=code).values_list("poll_percent", flat=True).first() or 100
+
+
 @transaction.atomic
-def save(code: str, *, by: "By", is_enabled: bool, note_ko: str = "", note_en: str = "", countries: Iterable[str] = ()) -> CourierSetting:
+def save(
+    code: str,
+    *,
+    by: "By",
+    is_enabled: bool,
+    note_ko: str = "",
+    note_en: str = "",
+    countries: Iterable[str] = (),
+    poll_percent: int = 100,
+) -> CourierSetting:
     """Set what is to be set about a courier. Raises Invalid with the field."""
     from workflow.transitions import TransitionRefused
 
@@ -62,6 +78,14 @@ def save(code: str, *, by: "By", is_enabled: bool, note_ko: str = "", note_en: s
     wanted = sorted({country.strip().upper() for country in countries if country.strip()})
     if len(wanted) > MAX_COUNTRIES or not all(re.fullmatch(r"[A-Z]{2}", country) for country in wanted):
         raise Invalid(_("Countries are two letters each, like US, CA."), field="countries")
-    said = {"is_enabled": is_enabled, "note_ko": note_ko.strip()[:300], "note_en": note_en.strip()[:300], "countries": wanted}
+    if not LEAST_PERCENT <= poll_percent <= MOST_PERCENT:
+        raise Invalid(_("From %(low)s to %(most)s.") % {"low": LEAST_PERCENT, "most": MOST_PERCENT}, field="poll_percent")
+    said = {
+        "is_enabled": is_enabled,
+        "note_ko": note_ko.strip()[:300],
+        "note_en": note_en.strip()[:300],
+        "countries": wanted,
+        "poll_percent": poll_percent,
+    }
     setting, _made = CourierSetting.objects.update_or_create(code=code, defaults={**said, "changed_at": now(), "changed_by": by.user})
     return setting

@@ -149,7 +149,7 @@ _compiled: tuple[Any, tuple[Rule, ...]] = (None, ())
 
 def rules() -> tuple[Rule, ...]:
     """Every active version, strictest kind first, compiled; when it holds is asked at each look."""
-    global _compiled  # noqa: PLW0603 - one compiled state per process
+    global _compiled
     state = Restriction.objects.aggregate(last=Max("pk"), changed=Max("changed_at"))
     if _compiled[0] != state:
         topics = sorted(Restriction.objects.filter(is_active=True), key=lambda topic: (STRICTNESS[topic.kind], topic.position, topic.pk))

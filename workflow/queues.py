@@ -54,5 +54,7 @@ def queues() -> list[Queue]:
             flagged=Count("pk", filter=Q(state=State.QUOTE_REQUESTED, hint=RestrictionKind.PROHIBITED)),
         )
     )
-    found = {row["state"]: Queue(State(row["state"]), row["count"], row["held"], row["asked"], row["oldest_at"], row["flagged"]) for row in rows}
+    found = {
+        row["state"]: Queue(State(row["state"]), row["count"], row["held"], row["asked"], row["oldest_at"], row["flagged"]) for row in rows
+    }
     return [found.get(state, Queue(state=State(state))) for state in OPEN_STATES]

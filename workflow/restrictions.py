@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FIXTURE = Path(settings.BASE_DIR) / "fixtures" / "restricted_goods.json"
 TEXTS = tuple(f"{part}_{language}" for part in ("title", "short", *SECTIONS) for language in ("ko", "en"))
 MAX_KEYWORDS, MAX_SECTION = 200, 4_000
+MOST = {"title": 80, "short": 400, **dict.fromkeys(SECTIONS, MAX_SECTION)}
 _CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _COUNTRY = re.compile(r"([A-Z]{2})?")
 _ICON = re.compile(r"[a-z0-9_]{1,40}")
@@ -67,7 +68,10 @@ def reason_for(item: Item, *, locale: str) -> str:
 
 @transaction.atomic
 def add_version(*, by: "By", code: str, valid_from: datetime | None = None, **fields: Any) -> Restriction:
-    """A new version of a topic (or a new topic) from a moment on, or from now on; the one before ends there. Raises Invalid with the field."""
+    """A new version of a topic (or a new topic) from a moment on, or from now on; the one before ends there.
+
+    Raises Invalid with the field.
+    """
     _check_may(by)
     start = max(valid_from or now(), now())
     topic = Restriction(code=code, valid_from=start, created_by=by.user, **fields)
@@ -76,7 +80,7 @@ def add_version(*, by: "By", code: str, valid_from: datetime | None = None, **fi
     if valid_from and valid_from < now().replace(second=0, microsecond=0):
         raise Invalid(_("This moment is past. A version holds from now on or from a later moment."), field="valid_from")
     others = list(Restriction.objects.select_for_update().filter(code=code).order_by("valid_from"))
-    later = [other.valid_from for other in others if other.valid_from > start]
+    later = [other.valid_from for other in others if other.valid_from > start and not other.is_over]
     topic.valid_until = later[0] if later else None
     _end_before(start, others, by=by)
     try:
@@ -97,13 +101,18 @@ def _end_before(start: datetime, others: Iterable[Restriction], *, by: "By | Non
 
 @transaction.atomic
 def end(pk: int, *, by: "By") -> Restriction:
-    """End a version now; one that is only planned never begins. Decisions made by it keep it."""
+    """End a version now. One that is only planned never begins, and the one before it goes on. Decisions made by it keep it."""
     _check_may(by)
-    topic = Restriction.objects.select_for_update().filter(pk=pk).first()
+    topic = Restriction.objects.filter(pk=pk).first()
     if topic is None:
         raise NotFound
+    others = Restriction.objects.select_for_update().filter(code=topic.code).order_by("valid_from")
+    topic = next(version for version in others if version.pk == pk)
     if topic.is_over:
         raise Conflict(_("This version has ended already."), code="version_over")
+    if topic.is_planned:
+        before = Restriction.objects.filter(code=topic.code, valid_from__lt=topic.valid_from, valid_until=topic.valid_from)
+        before.update(valid_until=topic.valid_until, ended_by=None, changed_at=now())
     topic.valid_until, topic.changed_at, topic.ended_by = max(now(), topic.valid_from), now(), by.user
     topic.save(update_fields=["valid_until", "changed_at", "ended_by"])
     return topic
@@ -130,7 +139,7 @@ def problems(topic: Restriction) -> Iterator[Invalid]:
     if not _ICON.fullmatch(topic.icon):
         yield Invalid(_("The name of a symbol, like “liquor”."), field="icon")
     for name in TEXTS:
-        text, most = getattr(topic, name).strip(), Restriction._meta.get_field(name).max_length or MAX_SECTION
+        text, most = getattr(topic, name).strip(), MOST[name[:-3]]
         if not text or len(text) > most:
             yield Invalid(_("From 1 to %(most)s characters are needed.") % {"most": most}, field=name)
     yield from _keyword_problems(topic)

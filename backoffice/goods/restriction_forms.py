@@ -91,8 +91,8 @@ class VersionForm(forms.Form):
     allowed_ko, allowed_en = _text(ALLOWED), _text(ALLOWED)
     conditions_ko, conditions_en = _text(CONDITIONS), _text(CONDITIONS)
     cautions_ko, cautions_en = _text(CAUTIONS), _text(CAUTIONS)
-    keywords_ko = KeywordsField(label=_("Keywords"), rows=8, help_text=KEYWORDS_HELP)
-    keywords_en = KeywordsField(label=_("Keywords"), rows=8, help_text=KEYWORDS_HELP)
+    keywords_ko = KeywordsField(label=_("Keywords"), rows=14, help_text=KEYWORDS_HELP)
+    keywords_en = KeywordsField(label=_("Keywords"), rows=14, help_text=KEYWORDS_HELP)
     sources = SourcesField(label=_("Sources"), rows=3, help_text=_("One a line: title | https address"))
 
     FRAME = ("code", "kind", "valid_from", "country", "max_quantity", "icon", "position", "is_active")

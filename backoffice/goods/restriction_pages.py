@@ -105,7 +105,11 @@ class RestrictionPage(Page):
         if not self.has_add_permission(request):
             raise PermissionDenied
         of = self._topic(pk) if pk else None
-        first = as_typed(of) if of else {"country": "US", "kind": RestrictionKind.RESTRICTED, "icon": "info", "position": 500, "is_active": True}
+        first = (
+            as_typed(of)
+            if of
+            else {"country": "US", "kind": RestrictionKind.RESTRICTED, "icon": "info", "position": 500, "is_active": True}
+        )
         form = VersionForm(request.POST or None, initial=first, of=of)
         preview = None
         if form.is_valid():
@@ -197,13 +201,15 @@ class RestrictionPage(Page):
 
     @admin.display(description=_("entered by"))
     def entered_by(self, topic: Restriction) -> Any:
-        return format_html("<bdi>{}</bdi>", topic.created_by) if topic.created_by else format_html('<span class="bo-soft">{}</span>', _("shipped"))
+        return (
+            format_html("<bdi>{}</bdi>", topic.created_by)
+            if topic.created_by
+            else format_html('<span class="bo-soft">{}</span>', _("came with Bidangil"))
+        )
 
 
 def _heading(topic: Restriction) -> dict[str, Any]:
-    standing = (
-        ("nobody", _("ended")) if topic.is_over else ("staff", _("planned")) if topic.is_planned else ("good", _("in force"))
-    )
+    standing = ("nobody", _("ended")) if topic.is_over else ("staff", _("planned")) if topic.is_planned else ("good", _("in force"))
     if not topic.is_active and not topic.is_over:
         standing = ("nobody", _("put aside"))
     sections = [(label, getattr(topic, f"{part}_ko"), getattr(topic, f"{part}_en")) for part, label in SECTION_TITLES]

@@ -8,12 +8,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.utils.dateparse import parse_date
 from django.utils.timezone import localdate, make_aware
-from django.utils.translation import gettext, get_language, override
+from django.utils.translation import get_language, gettext, override
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
@@ -50,8 +50,8 @@ class Period:
 
 
 def urls(site: Any) -> list[URLPattern]:
-    def view(shown: Callable[..., HttpResponse]) -> Any:
-        def framed(request: HttpRequest) -> HttpResponse:
+    def view(shown: Callable[..., HttpResponseBase]) -> Any:
+        def framed(request: HttpRequest) -> HttpResponseBase:
             if not request.user.has_perm("workflow.view_restriction"):
                 raise PermissionDenied
             return shown(request, frame=site.each_context(request))

@@ -1,4 +1,7 @@
-"""What the order's pages show of hints at restricted goods: which topic, by which word, and what the rule says. The rules: `workflow/hints.py`."""
+"""What the order's pages show of hints at restricted goods: which topic, by which word, and what the rule says.
+
+The rules are in `workflow/hints.py`.
+"""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -38,6 +41,8 @@ def attach(order: Order) -> None:
         asked_for.update({hint["code"]: item.quantity for hint in item.hints or () if item.is_live})
     for item in items:
         found = [(topics.get(hint["version"]), hint) for hint in item.hints or ()]
-        item.hint_badges = [
-            Badge(topic, hint["word"], PLACES.get(hint["in"], ""), TONES[topic.kind], asked_for[topic.code]) for topic, hint in found if topic
+        item.hint_badges = [  # type: ignore[attr-defined]
+            Badge(topic, hint["word"], PLACES.get(hint["in"], ""), TONES[topic.kind], asked_for[topic.code])
+            for topic, hint in found
+            if topic
         ]

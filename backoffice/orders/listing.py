@@ -68,7 +68,9 @@ def hint_pill(order: Order) -> SafeString | str:
     if order.hint not in (RestrictionKind.PROHIBITED, RestrictionKind.RESTRICTED):
         return ""
     label = RestrictionKind(order.hint).label
-    return format_html(' <span class="bo-pill bo-pill--{}" title="{}">{}</span>', TONES[order.hint], _("hinted at by an item's words"), label)
+    return format_html(
+        ' <span class="bo-pill bo-pill--{}" title="{}">{}</span>', TONES[order.hint], _("hinted at by an item's words"), label
+    )
 
 
 class OrderList(Page):
@@ -102,7 +104,11 @@ class OrderList(Page):
         )
         hint = hint_pill(order) if order.state in TO_SCREEN else ""
         return format_html(
-            '<a class="bo-link bo-mono" href="{}">{}</a>{}{}', reverse("admin:workflow_order_change", args=[order.pk]), order.number, hold, hint
+            '<a class="bo-link bo-mono" href="{}">{}</a>{}{}',
+            reverse("admin:workflow_order_change", args=[order.pk]),
+            order.number,
+            hold,
+            hint,
         )
 
     @admin.display(description=_("customer"))

@@ -21,6 +21,7 @@ from core.outbox.models import Effect
 from workflow.invoices import Change, Changes, what_changed
 from workflow.margins import margin_of
 from workflow.models import Attempt, Invoice, InvoiceLine, InvoiceStatus, Item, Order, Parcel
+from workflow.work import SCREEN
 
 #: the history shows this many events, the rest behind one click
 EVENTS_SHOWN = 8
@@ -31,10 +32,13 @@ def context(request: HttpRequest, order: Order) -> dict[str, Any]:
     by = acting(request)
     hint_badges.attach(order)
     events = [happening(event) for event in order.events.all()]
+    entries = entries_open(order, by=by)
     return {
         **heading(order),
         "next": next_move(order, by=by),
-        "entries": entries_open(order, by=by),
+        "entries": entries,
+        #: the screening form shows the hints itself
+        "shows_hints": not any(entry.is_main and entry.task is SCREEN for entry in entries),
         "beside": beside.offered(order, by=by),
         "items": [ItemRow(item, parcels=order.parcels.all()) for item in order.items.all()],
         "invoices": [InvoiceCard.of(invoice, order) for invoice in reversed(order.invoices.all())],

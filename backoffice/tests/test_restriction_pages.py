@@ -202,7 +202,9 @@ def decided(db) -> Order:
 def test_the_report_counts_decisions_hints_words_and_won(decided, django_assert_num_queries):
     with django_assert_num_queries(3):
         report = screening_report(since=now() - timedelta(days=1), until=now())
-    rows = {row.code: (row.approved, row.rejected, row.rejected_krw, row.rejected_unpriced, row.hinted, row.overruled) for row in report.rows}
+    rows = {
+        row.code: (row.approved, row.rejected, row.rejected_krw, row.rejected_unpriced, row.hinted, row.overruled) for row in report.rows
+    }
     assert rows == {
         "tobacco": (0, 1, 90_000, 0, 2, 1),
         "alcohol": (0, 1, 0, 1, 1, 0),
@@ -237,7 +239,7 @@ def test_the_report_reads_over_the_index_on_the_time_of_the_decision(decided):
 
 def test_the_warehouse_sets_a_courier_and_it_is_no_longer_offered(sign_in):
     warehouse, order = sign_in(Role.WAREHOUSE), order_at(State.DELIVERY_PAID)
-    said = {"countries": "kr", "note_en": POISON[0], "note_ko": "EMS 우선", "is_enabled": "on"}
+    said = {"countries": "kr", "poll_percent": "200", "note_en": POISON[0], "note_ko": "EMS 우선", "is_enabled": "on"}
     assert warehouse.post("/admin/couriers/fedex/", said).status_code == 302
     setting = CourierSetting.objects.get()
     assert (setting.code, setting.countries, setting.changed_by, setting.is_enabled) == ("fedex", ["KR"], warehouse.user, True)
@@ -245,7 +247,7 @@ def test_the_warehouse_sets_a_courier_and_it_is_no_longer_offered(sign_in):
     assert 'value="ems"' in page
     assert 'value="fedex"' not in page
     assert "<script>alert(1)" not in warehouse.get("/admin/couriers/").content.decode()
-    refused = warehouse.post("/admin/couriers/fedex/", {"countries": "USA"})
+    refused = warehouse.post("/admin/couriers/fedex/", {"countries": "USA", "poll_percent": "100"})
     assert (refused.status_code, CourierSetting.objects.get().is_enabled) == (422, True)
     assert warehouse.post("/admin/couriers/pigeon/", said).status_code == 404
 
@@ -253,5 +255,5 @@ def test_the_warehouse_sets_a_courier_and_it_is_no_longer_offered(sign_in):
 def test_others_read_the_couriers_and_may_not_set_them(sign_in):
     buyer = sign_in(Role.BUYER)
     assert buyer.get("/admin/couriers/").status_code == 200
-    assert buyer.post("/admin/couriers/fedex/", {}).status_code == 403
+    assert buyer.post("/admin/couriers/fedex/", {"poll_percent": "100"}).status_code == 403
     assert not CourierSetting.objects.exists()

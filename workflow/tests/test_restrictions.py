@@ -104,6 +104,12 @@ def test_each_moment_has_one_version_and_the_history_says_who():
     ]
     assert (new.valid_until, between.valid_until) == (None, start)
 
+    restrictions.end(new.pk, by=buyer)  # only planned: what was before it goes on
+    assert at(start) == ["Smoking"]
+    between.refresh_from_db()
+    assert (between.valid_until, between.ended_by) == (None, None)
+    assert restrictions.add_version(by=buyer, code="tobacco", **fields_of(old)).valid_until is None
+
 
 def test_an_end_and_what_is_refused():
     restrictions.end(topic("battery").pk, by=by(Role.OWNER))
@@ -175,7 +181,7 @@ def test_the_letter_says_the_topic_in_the_language_of_its_reader():
     order = reload(order)
     for locale, words in (("en", alcohol.short_en), ("ko", alcohol.short_ko)):
         assert [said for _item, said in rejected(About(order, locale)).rows] == [words, "We saw banknotes."]
-    assert [said for _item, said in screened(About(order, "ko")).rows][0] == f"구매할 수 없음: {alcohol.short_ko}"
+    assert next(said for _item, said in screened(About(order, "ko")).rows) == f"구매할 수 없음: {alcohol.short_ko}"
 
 
 # --- Couriers -------------------------------------------------------------------------------------------------------------
@@ -203,6 +209,7 @@ def test_a_courier_that_is_switched_off_takes_no_new_label_and_keeps_those_it_ha
 def test_who_may_set_a_courier_and_what_is_refused():
     with pytest.raises(TransitionRefused):
         courier_settings.save("fedex", by=by(Role.BUYER), is_enabled=False)
-    with pytest.raises(Invalid):
-        courier_settings.save("fedex", by=by(Role.OWNER), is_enabled=True, countries=["USA"])
+    for wrong in ({"countries": ["USA"]}, {"poll_percent": 0}, {"poll_percent": 401}):
+        with pytest.raises(Invalid):
+            courier_settings.save("fedex", by=by(Role.OWNER), is_enabled=True, **wrong)
     assert not CourierSetting.objects.exists()
