@@ -61,15 +61,21 @@ def _idna(host: str) -> str:
 
 @dataclass(frozen=True)
 class Haystack:
-    """A text in the two forms that keywords are looked for in; each begins and ends with a space."""
+    """A text in the two forms that keywords are looked for in; each begins and ends with a space.
+
+    `keys` are its words in Latin letters and every two signs that stand together: only keywords that begin like one are looked for.
+    """
 
     latin: str
     any: str
+    keys: frozenset[str]
 
     @classmethod
     def of(cls, text: str) -> "Haystack":
         shown = plain(text)
-        return cls(latin=f" {' '.join(_LATIN.findall(shown))} ", any=f" {' '.join(_WORD.findall(shown.replace('_', ' ')))} ")
+        latin, whole = _LATIN.findall(shown), f" {' '.join(_WORD.findall(shown.replace('_', ' ')))} "
+        pairs = (whole[at : at + 2] for at in range(len(whole) - 1))
+        return cls(latin=f" {' '.join(latin)} ", any=whole, keys=frozenset((*latin, *pairs)))
 
 
 # --- Rules ----------------------------------------------------------------------------------------------------------------
@@ -83,13 +89,16 @@ class Needle:
     is_latin: bool
     spellings: tuple[str, ...]
     unless: tuple[str, ...]
+    #: how its spellings begin, as in `Haystack.keys`
+    keys: tuple[str, ...]
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "Needle":
         is_latin = bool(_LATIN.fullmatch(re.sub(r"[\W_]+", "", plain(row["word"]))))
         phrases = [_spellings(phrase, is_latin=is_latin) for phrase in (row["word"], *row.get("unless", []))]
         unless = tuple(spelling for phrase in phrases[1:] for spelling in phrase)
-        return cls(word=row["word"], is_latin=is_latin, spellings=phrases[0], unless=unless)
+        keys = tuple(spelling.split()[0] if is_latin else spelling[:2] for spelling in phrases[0])
+        return cls(word=row["word"], is_latin=is_latin, spellings=phrases[0], unless=unless, keys=keys)
 
     def is_in(self, text: Haystack) -> bool:
         hay = text.latin if self.is_latin else text.any
@@ -139,7 +148,7 @@ class Rule:
         """The first keyword that is meant, and where."""
         for where, text in texts.items():
             for needle in self.needles:
-                if needle.is_in(text):
+                if not text.keys.isdisjoint(needle.keys) and needle.is_in(text):
                     return {"code": self.code, "version": self.version, "kind": self.kind, "word": needle.word, "in": where}
         return None
 

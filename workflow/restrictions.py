@@ -153,7 +153,7 @@ def _keyword_problems(topic: Restriction) -> Iterator[Invalid]:
             yield Invalid(_("At most %(most)s keywords.") % {"most": MAX_KEYWORDS}, field=field)
         for row in rows:
             words = [row["word"], *row.get("unless", [])]
-            if not all(2 <= len(word.strip()) <= 60 and any(letter.isalnum() for letter in word) for word in words):
+            if not all(len(word) <= 60 and sum(letter.isalnum() for letter in word) >= 2 for word in words):
                 yield Invalid(_("A keyword has from 2 to 60 characters: “%(word)s”.") % {"word": row["word"][:60]}, field=field)
                 break
 
