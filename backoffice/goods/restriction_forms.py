@@ -93,7 +93,7 @@ class VersionForm(forms.Form):
     cautions_ko, cautions_en = _text(CAUTIONS), _text(CAUTIONS)
     keywords_ko = KeywordsField(label=_("Keywords"), rows=14, help_text=KEYWORDS_HELP)
     keywords_en = KeywordsField(label=_("Keywords"), rows=14, help_text=KEYWORDS_HELP)
-    sources = SourcesField(label=_("Sources"), rows=3, help_text=_("One a line: title | https address"))
+    sources = SourcesField(label=_("Sources"), rows=5, help_text=_("One a line: title | https address"))
 
     FRAME = ("code", "kind", "valid_from", "country", "max_quantity", "icon", "position", "is_active")
     PARTS = ("title", "short", "allowed", "conditions", "cautions", "keywords")
