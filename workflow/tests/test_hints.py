@@ -26,6 +26,7 @@ def codes(text: str, *, where: str = "options") -> list[str]:
     [
         ("참이슬 소주 640ml", ["alcohol"]),
         ("최소주문수량 2개", []),  # the same two letters inside another word
+        ("채소주스 만드는 법, 추가품목 있음, 천사케이스, 사진검색", ["beverage"]),  # only the juice is meant
         ("무알콜 맥주 6캔", []),
         ("무알콜 맥주 6캔과 수입 맥주", ["alcohol"]),  # harmless once, meant once
         ("소주잔 세트", []),
