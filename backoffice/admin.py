@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.contrib.admin import sites
 
 from backoffice.fee_pages import FeePolicyPage
+from backoffice.goods.restriction_pages import RestrictionPage
 from backoffice.job_pages import EffectPage, NoticePage, TaskPage
 from backoffice.money.attempts import AttemptPage
 from backoffice.money.disputes import DisputePage
@@ -31,6 +32,7 @@ from workflow.models import (
     PersonalDataRead,
     Reconciliation,
     Refund,
+    Restriction,
     StaffTask,
     StripeEvent,
 )
@@ -50,6 +52,7 @@ for model, page in {
     StripeEvent: StripeEventPage,
     ExchangeRate: ExchangeRatePage,
     FeePolicy: FeePolicyPage,
+    Restriction: RestrictionPage,
     Effect: EffectPage,
     Notice: NoticePage,
     User: PeoplePage,

@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from workflow.process import TRANSITIONS, Effect, State, Waits
-from workflow.work import courier_choices
+from workflow.work import courier_names
 
 #: who must act -> the tone of pills, cards and numbers (backoffice.css)
 TONE_OF_WAITS = {Waits.STAFF: "staff", Waits.CUSTOMER: "customer", Waits.COURIER: "courier", Waits.NOBODY: "nobody"}
@@ -248,7 +248,7 @@ def notice_kind(kind: str) -> Any:
 
 
 def courier_name(code: str) -> str:
-    return dict(courier_choices()).get(code, code)
+    return courier_names().get(code, code)
 
 
 def effect_words(name: str) -> Any:

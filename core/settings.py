@@ -363,8 +363,8 @@ UNFOLD = {
     "SHOW_LANGUAGES": True,
     "ENVIRONMENT": "backoffice.site.environment",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "backoffice.site.favicon"}],
-    "STYLES": [_asset(f"{name}.css") for name in ("backoffice", "order", "desk", "sign_in")],
-    "SCRIPTS": [_asset(f"{name}.js") for name in ("backoffice", "live", "totals", "desk", "keys", "today")],
+    "STYLES": [_asset(f"{name}.css") for name in ("backoffice", "order", "desk", "sign_in", "goods")],
+    "SCRIPTS": [_asset(f"{name}.js") for name in ("backoffice", "live", "totals", "desk", "keys", "today", "screening")],
     "SIDEBAR": {"navigation": "backoffice.site.navigation"},
     "ACCOUNT": {
         "navigation": [

@@ -8,7 +8,8 @@ class WorkflowConfig(AppConfig):
     verbose_name = _("Orders")
 
     def ready(self) -> None:
-        from workflow import effects, roles  # noqa: F401 - registers the effects' handlers
+        from workflow import effects, restrictions, roles  # noqa: F401 - registers the effects' handlers
 
         # The roles' permissions are generated from the process table, so they follow it at every migrate.
         post_migrate.connect(roles.sync_after_migrate, sender=self)
+        post_migrate.connect(restrictions.load_after_migrate, sender=self)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.accounts.models import User
 from core.errors import Invalid, NotFound
+from workflow.hints import note_hints
 from workflow.models import Item, Order
 from workflow.pricing import last_rate
 from workflow.process import Actor, Effect, Role, State
@@ -54,8 +55,11 @@ def request_quote(customer: User, *, items: Sequence[WantedItem], destination: D
     if by.actor == "staff" and not by.roles & {Role.SUPPORT, Role.OWNER}:
         raise TransitionRefused(_("You may not do this."), code="not_allowed")
     _check(items, destination)
-    order = Order.objects.create(customer=customer, note=note, rate_at_request=last_rate(), **_columns(destination))
-    Item.objects.bulk_create(rows_of(order, items))
+    order = Order(customer=customer, note=note, rate_at_request=last_rate(), **_columns(destination))
+    rows = rows_of(order, items)
+    note_hints(order, rows)
+    order.save(force_insert=True)
+    Item.objects.bulk_create(rows)
     then = [Effect.NOTIFY_CUSTOMER, Effect.NOTIFY_STAFF]
     record(order, name="request_quote", from_state="", by=by, facts={"items": len(items)}, then=then)
     return order
@@ -85,7 +89,9 @@ def change_request(
     if items is not None:
         _check_items(items)
         order.items.all().delete()
-        Item.objects.bulk_create(rows_of(order, items))
+        rows = rows_of(order, items)
+        note_hints(order, rows)
+        Item.objects.bulk_create(rows)
     if note is not None:
         order.note = note
     changed = [name for name, value in (("items", items), ("address", destination), ("note", note)) if value is not None]

@@ -13,13 +13,15 @@ from django.utils.timezone import now
 
 from core.outbox.models import Effect
 from workflow import promises
-from workflow.models import Dispute, Order, Refund, RefundStatus, StaffTask
+from workflow.models import Dispute, Order, Refund, RefundStatus, RestrictionKind, StaffTask
 from workflow.models.orders import SetAside
 from workflow.process import CLOSED, WAITS_ON, State, Waits
 from workflow.promises import Clock, Promises
 
 #: the customer owes neither an answer nor the price difference of something
 NOT_ASKED = Q(question="", difference_asked_at=None)
+#: in which states a hint at restricted goods still asks for a decision
+TO_SCREEN = (State.QUOTE_REQUESTED, State.QUOTE_APPROVED)
 OPEN_STATES = tuple(state for state in State.values if state not in CLOSED)
 
 
@@ -45,8 +47,9 @@ def late(promised: Promises | None = None, *, at: datetime | None = None) -> Q:
 
 @dataclass(frozen=True)
 class Queue:
-    """The open orders of one state: `count` in all, of which some are on hold or wait for an answer of the customer, and some are late.
-    The clock is that of the oldest that is neither held nor asked."""
+    """The open orders of one state: `count` in all, of which some are on hold or wait for an answer of the customer, some are late, and
+    some are `flagged`: to be screened, and hinting at something prohibited. The clock is that of the oldest that is neither held nor
+    asked."""
 
     state: State
     count: int = 0
@@ -55,10 +58,11 @@ class Queue:
     late: int = 0
     oldest_at: datetime | None = None
     clock: Clock | None = None
+    flagged: int = 0
 
 
 def queues(*, promised: Promises | None = None, at: datetime | None = None) -> list[Queue]:
-    """Every open state in the order of the process, also those where nothing waits. Three queries beside the promises, all within indexes
+    """Every open state in the order of the process, also those where nothing waits. Four queries beside the promises, all within indexes
     and bounded by the open orders."""
     promised, at = promised or promises.in_force(), at or now()
     open_orders = Order.objects.filter(state__in=OPEN_STATES).order_by()
@@ -68,7 +72,9 @@ def queues(*, promised: Promises | None = None, at: datetime | None = None) -> l
     oldest = dict(open_orders.values_list("state").annotate(oldest_at=Min("state_since")))
     late_ones = dict(Order.objects.filter(late(promised, at=at)).order_by().values_list("state").annotate(n=Count("state")))
     found = (_queue(State(state), parts[state], promised=promised, at=at) for state in OPEN_STATES)
-    return [replace(queue, late=late_ones.get(queue.state, 0), oldest_at=oldest.get(queue.state)) for queue in found]
+    counted = [replace(queue, late=late_ones.get(queue.state, 0), oldest_at=oldest.get(queue.state)) for queue in found]
+    flagged = Order.objects.filter(state=State.QUOTE_REQUESTED, hint=RestrictionKind.PROHIBITED).count()
+    return [replace(queue, flagged=flagged) if queue.state == State.QUOTE_REQUESTED else queue for queue in counted]
 
 
 def _queue(state: State, parts: dict[int, dict[str, Any]], *, promised: Promises, at: datetime) -> Queue:

@@ -9,10 +9,22 @@ from django.contrib.contenttypes.models import ContentType
 from workflow.process import TRANSITIONS, Role, roles_of
 
 #: what a role may see and edit beside transitions: role -> {model: actions}; the owner may everything
-STAFF_READS = ("order", "item", "parcel", "orderevent", "trackingevent", "stafftask", "invoice", "quote", "exchangerate")
+STAFF_READS = (
+    "order",
+    "item",
+    "parcel",
+    "orderevent",
+    "trackingevent",
+    "stafftask",
+    "invoice",
+    "quote",
+    "exchangerate",
+    "restriction",
+    "couriersetting",
+)
 PAGES: dict[str, dict[str, tuple[str, ...]]] = {
-    Role.BUYER: {"item": ("change",), "order": ("change",)},
-    Role.WAREHOUSE: {"item": ("change",), "parcel": ("add", "change", "delete"), "order": ("change",)},
+    Role.BUYER: {"item": ("change",), "order": ("change",), "restriction": ("add",)},
+    Role.WAREHOUSE: {"item": ("change",), "parcel": ("add", "change", "delete"), "order": ("change",), "couriersetting": ("change",)},
     Role.FINANCE: {
         "ledgerentry": ("view",),
         "refund": ("view", "change"),

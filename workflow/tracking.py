@@ -15,6 +15,7 @@ from django.utils.translation import gettext_noop
 
 from integrations.base import NotFound, ProviderError
 from integrations.couriers import COURIERS, TrackingResult, TrackingScan, TrackingStatus
+from workflow.courier_settings import poll_percent
 from workflow.models import Order, Parcel, TrackingEvent
 from workflow.process import State
 from workflow.tasks import staff_task
@@ -62,13 +63,14 @@ def _poll(code: str, parcels: Sequence[Parcel]) -> None:
         for parcel in parcels:
             note_failure(parcel, error)
         return
+    percent = poll_percent(code)
     for parcel in parcels:
         result = results.get(parcel.tracking_number)
         if result is None or (result.error is not None and not isinstance(result.error, NotFound)):
             note_failure(parcel, result.error if result else None)
             continue
         try:
-            take_in(parcel, result)
+            take_in(parcel, result, percent=percent)
         except Exception:  # one poisonous answer must not stop the other parcels of the round
             log.exception("parcel %s: answer could not be taken in", parcel.pk)
             note_failure(parcel, None)
@@ -91,8 +93,11 @@ def note_failure(parcel: Parcel, error: ProviderError | None) -> None:
 
 @retried
 @transaction.atomic
-def take_in(parcel: Parcel, result: TrackingResult) -> None:
-    """Store what is new, tell people, and move the order when this was its last parcel: all of it, or none and it is asked again."""
+def take_in(parcel: Parcel, result: TrackingResult, *, percent: int = 100) -> None:
+    """Store what is new, tell people, and move the order when this was its last parcel: all of it, or none and it is asked again.
+
+    `percent` of the usual time passes until the next look.
+    """
     order = lock_order(parcel.order_id)
     parcel = Parcel.objects.select_for_update().get(pk=parcel.pk)
     if parcel.tracking_number != result.number:
@@ -103,7 +108,7 @@ def take_in(parcel: Parcel, result: TrackingResult) -> None:
         _set_status(parcel, result)
     elif result.error is None and result.status not in (before, TrackingStatus.PENDING):
         _note_contradiction(parcel, result)
-    _plan_next(parcel, result)
+    _plan_next(parcel, result, percent=percent)
     parcel.save()
     if new or parcel.status != before:
         tell(order, "shipment.status", parcel=parcel.position, status=str(parcel.status))
@@ -143,12 +148,12 @@ def _note_contradiction(parcel: Parcel, result: TrackingResult) -> None:
     staff_task(key=f"contradiction:{parcel.pk}:{result.status}", kind="courier_contradiction", order=parcel.order, text=text, **said)
 
 
-def _plan_next(parcel: Parcel, result: TrackingResult) -> None:
+def _plan_next(parcel: Parcel, result: TrackingResult, *, percent: int) -> None:
     parcel.polled_at, parcel.poll_failures, parcel.poll_error = now(), 0, str(result.error or "")[:300]
     if parcel.status in (TrackingStatus.DELIVERED, TrackingStatus.RETURNED):
         parcel.next_poll_at = None
         return
-    parcel.next_poll_at = now() + _interval(now() - _last_news(parcel, result))
+    parcel.next_poll_at = now() + _interval(now() - _last_news(parcel, result)) * percent / 100
     if now() - _last_news(parcel, result) > SILENT_AFTER:
         parcel.next_poll_at = None
         text = gettext_noop("Nothing was heard of this parcel for 30 days; it is no longer asked for.")

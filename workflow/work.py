@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from core.errors import Invalid
 from integrations.couriers import COURIERS
 from integrations.tracking_numbers import normalise
-from workflow import differences
-from workflow.models import Item, ItemStatus, Order, Parcel
+from workflow import courier_settings, differences, hints, restrictions
+from workflow.models import Item, ItemStatus, Order, Parcel, Restriction
 from workflow.process import Effect, Role, State
 from workflow.transitions import By, TransitionRefused, locked_for_staff, record, retried
 
@@ -84,19 +84,33 @@ def _whole(value: Any, *, field: str, low: int, high: int) -> int:
 @retried
 @transaction.atomic
 def screen_items(order_id: int, *, verdicts: Mapping[int, Mapping[str, str]], by: By, seen_version: int | None = None) -> Order:
-    """`{item id: {"verdict": "approved" | "rejected", "note": …}}`; a rejection needs a note, which the customer reads."""
+    """`{item id: {"verdict": "approved" | "rejected", "note": …, "topic": code of restricted goods or ""}}`; a rejection needs a reason,
+    which the customer reads: typed, or the topic's words in the customer's language."""
     order = _begin(order_id, SCREEN, by=by, seen_version=seen_version)
+    topics = {topic.code: topic for topic in restrictions.in_force()} if any(said.get("topic") for said in verdicts.values()) else {}
     changed = []
     for item_id, said in verdicts.items():
         item, verdict, note = _item(order, item_id), said["verdict"], said.get("note", "").strip()[:500]
         if verdict not in (ItemStatus.APPROVED, ItemStatus.REJECTED):
             raise Invalid(_("Approve or reject."), field="verdict")
+        item.restriction = _topic(topics, said.get("topic", ""))
+        if item.restriction and not note:
+            note = item.restriction.said("short", locale=order.customer.locale)
         if verdict == ItemStatus.REJECTED and not note:
             raise Invalid(_("Please say why the item is rejected; the customer reads it."), field="note")
         item.status, item.screening_note = ItemStatus(verdict), note
+        item.screened_by, item.screened_at = by.user, now()
         changed.append(item)
-    Item.objects.bulk_update(changed, ["status", "screening_note"])
-    return _finish(order, SCREEN, by=by, facts={"items": {str(i.position): str(i.status) for i in changed}})
+    Item.objects.bulk_update(changed, ["status", "screening_note", "restriction", "screened_by", "screened_at"])
+    facts = {"items": {str(i.position): str(i.status) for i in changed}}
+    by_topic = {str(i.position): i.restriction.code for i in changed if i.restriction}
+    return _finish(order, SCREEN, by=by, facts={**facts, "topics": by_topic} if by_topic else facts)
+
+
+def _topic(topics: Mapping[str, Restriction], code: str) -> Restriction | None:
+    if code and code not in topics:
+        raise Invalid(_("This topic is not in force any more."), field="topic")
+    return topics.get(code)
 
 
 @retried
@@ -115,7 +129,9 @@ def price_items(
         item = changed.setdefault(item_id, _item(order, item_id))
         if item.name != (name := name.strip()[:200]):
             item.name = renamed[str(item.position)] = name
-    Item.objects.bulk_update(changed.values(), ["price_krw", "name"])
+    if names:  # a name says more than a link
+        hints.note_hints(order, [changed[item_id] for item_id in names], among=order.items.all())
+    Item.objects.bulk_update(changed.values(), ["price_krw", "name", *(["hints"] if names else [])])
     facts: dict[str, Any] = {"prices_krw": {str(i.position): i.price_krw for i in changed.values()}}
     return _finish(order, PRICE, by=by, facts=facts | ({"names": renamed} if renamed else {}))
 
@@ -236,6 +252,8 @@ def label_parcel(order_id: int, *, parcel_id: int, courier: str, tracking_number
         raise TransitionRefused(_("This parcel was handed over; it stays on record."))
     if courier not in COURIERS:
         raise Invalid(_("Unknown courier."), field="courier")
+    if courier != parcel.courier:
+        courier_settings.check_offered(courier, country=order.country)
     if not COURIERS[courier].is_valid_number(number):
         words = {"courier": COURIERS[courier].label, "number": tracking_number or "–"}
         raise Invalid(_("%(number)s is not a valid %(courier)s number.") % words, field="tracking_number")
@@ -260,6 +278,12 @@ def look_now(order_id: int, *, by: By) -> Order:
     return _finish(order, LOOK, by=by, facts={"parcels": len(parcels)}, then=[Effect.TRACK_PARCELS])
 
 
-def courier_choices() -> list[tuple[str, str]]:
-    """(code, label) of every courier a parcel may be given to; for forms."""
-    return [(courier.code, courier.label) for courier in COURIERS.values()]
+def courier_choices(country: str, *, keep: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """(code, label) of every courier a parcel to this country may be given to now, and of those that its parcels have; for forms."""
+    offered = courier_settings.offered(country)
+    return [(courier.code, courier.label) for courier in COURIERS.values() if courier.code in offered or courier.code in set(keep)]
+
+
+def courier_names() -> dict[str, str]:
+    """The name of every courier by its code."""
+    return {courier.code: courier.label for courier in COURIERS.values()}

@@ -11,10 +11,12 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.numbers import WholeField
-from workflow import differences, work
+from backoffice.orders import hint_badges
+from workflow import differences, restrictions, work
 from workflow.guards import live_items
 from workflow.models import Item, ItemStatus, Order, Parcel
 from workflow.transitions import By
@@ -109,6 +111,8 @@ class EntryForm(forms.Form):
 
 
 class ScreenForm(EntryForm):
+    """Decision, topic of restricted goods and note of each item. An empty note takes the topic's words, in the customer's language."""
+
     task, template = work.SCREEN, "backoffice/order/entries/screen.html"
     VERDICTS = ((ItemStatus.APPROVED.value, _("Approve")), (ItemStatus.REJECTED.value, _("Reject")))
 
@@ -116,6 +120,8 @@ class ScreenForm(EntryForm):
         return self.order.items.all()
 
     def build(self) -> None:
+        hint_badges.attach(self.order)
+        self.topics = restrictions.in_force(country=self.order.country)
         for item in self.subjects():
             screened = item.status in (ItemStatus.APPROVED, ItemStatus.REJECTED)
             self.add(
@@ -123,17 +129,36 @@ class ScreenForm(EntryForm):
                 verdict=forms.ChoiceField(
                     choices=self.VERDICTS, required=False, initial=item.status if screened else "", widget=forms.RadioSelect
                 ),
+                topic=forms.ChoiceField(
+                    choices=self._topic_choices(item), required=False, initial=item.restriction.code if item.restriction else ""
+                ),
                 note=forms.CharField(max_length=500, required=False, initial=item.screening_note),
             )
 
+    def _topic_choices(self, item: Item) -> list[tuple[Any, Any]]:
+        """What the item hints at comes first; nothing is chosen by it."""
+        hinted = {hint["code"] for hint in item.hints or ()}
+        groups: dict[Any, list[tuple[str, str]]] = {}
+        for topic in sorted(self.topics, key=lambda topic: topic.code not in hinted):
+            group = gettext("Hinted here") if topic.code in hinted else topic.get_kind_display()
+            groups.setdefault(group, []).append((topic.code, topic.title))
+        return [("", gettext("In own words")), *groups.items()]
+
+    def texts(self) -> list[tuple[Any, str]]:
+        """What each topic writes into the note."""
+        return [(topic, topic.said("short", locale=self.order.customer.locale)) for topic in self.topics]
+
     def clean(self) -> dict[str, Any]:
-        if not any(self.said("verdict", item) for item in self.subjects()):
+        for item in self.subjects():
+            if self.said("topic", item) and not self.said("verdict", item) and self.said("topic", item) != self[f"topic-{item.pk}"].initial:
+                self.add_error(f"verdict-{item.pk}", _("Approve or reject."))
+        if not self.errors and not any(self.said("verdict", item) for item in self.subjects()):
             raise self.nothing_entered()
         return self.cleaned_data
 
     def save(self, *, by: By) -> None:
         verdicts = {
-            item.pk: {"verdict": verdict, "note": self.said("note", item)}
+            item.pk: {"verdict": verdict, "note": self.said("note", item), "topic": self.said("topic", item)}
             for item in self.subjects()
             if (verdict := self.said("verdict", item))
         }

@@ -97,6 +97,10 @@ def _prices(items: dict[str, int | None]) -> str:
     return ", ".join(f"{position}: {format_krw(price) if price is not None else '–'}" for position, price in items.items())
 
 
+def _topics(items: dict[str, str]) -> str:
+    return ", ".join(f"{position}: {code}" for position, code in items.items())
+
+
 def _time(value: str) -> str:
     moment = parse_datetime(value)
     return localtime(moment).strftime("%Y-%m-%d %H:%M") if moment else value
@@ -118,6 +122,7 @@ FACTS: dict[str, tuple[Any, Callable[[Any], str]]] = {
     "reason": (_("reason"), _reason),
     "proof": (_("proof"), str),
     "items": (_("items"), _statuses),
+    "topics": (_("restricted goods"), _topics),
     "prices_krw": (_("unit prices"), _prices),
     "names": (_("product names"), lambda names: ", ".join(f"{position}: {name}" for position, name in names.items())),
     "paid_krw": (_("paid at the shop"), _prices),

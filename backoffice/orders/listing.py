@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from backoffice.access import acting
 from backoffice.job_pages import each
 from backoffice.orders.desk import person
+from backoffice.orders.hint_badges import TONES
 from backoffice.pages import ChoiceFilter, Page
 from backoffice.palette import may_look_up
 from backoffice.words import WAITS_WORDS, tone_of
@@ -24,9 +25,9 @@ from core.money import format_krw, format_usd
 from workflow.assigning import candidates, give, may_assign
 from workflow.lookup import matching
 from workflow.messages import reply_due_at
-from workflow.models import InvoiceStatus, Order
+from workflow.models import InvoiceStatus, Order, RestrictionKind
 from workflow.process import State, Waits
-from workflow.queues import OPEN_STATES, late, waiting_on
+from workflow.queues import OPEN_STATES, TO_SCREEN, late, waiting_on
 
 
 class StateFilter(ChoiceFilter):
@@ -90,11 +91,31 @@ class LateFilter(ChoiceFilter):
 
     def pick(self, queryset: QuerySet[Order], value: str) -> QuerySet[Order]:
         return queryset.filter(late())
+class HintFilter(ChoiceFilter):
+    """Among the orders that are still screened or priced: later the hint is history."""
+
+    title, parameter_name = _("hint"), "hint"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(kind.value, kind.label) for kind in RestrictionKind]
+
+    def pick(self, queryset: QuerySet[Order], value: str) -> QuerySet[Order]:
+        return queryset.filter(state__in=TO_SCREEN, hint=value)
+
+
+def hint_pill(order: Order) -> SafeString | str:
+    """The strictest kind of restricted goods that the order's items hint at; notices are not worth a mark."""
+    if order.hint not in (RestrictionKind.PROHIBITED, RestrictionKind.RESTRICTED):
+        return ""
+    label = RestrictionKind(order.hint).label
+    return format_html(
+        ' <span class="bo-pill bo-pill--{}" title="{}">{}</span>', TONES[order.hint], _("hinted at by an item's words"), label
+    )
 
 
 class OrderList(Page):
     list_display = ("number_link", "customer_name", "state_pill", "waits_pill", "looked_after", "item_count", "total", "age")
-    list_filter = (StateFilter, WaitingFilter, HoldFilter, LateFilter, AssignedFilter, MessageFilter)
+    list_filter = (StateFilter, WaitingFilter, HoldFilter, LateFilter, HintFilter, AssignedFilter, MessageFilter)
     actions = ("take_chosen", "give_chosen", "let_go_chosen")
     list_display_links = None
     search_fields = ("number",)
@@ -120,7 +141,9 @@ class OrderList(Page):
     @admin.display(description=_("order"))
     def number_link(self, order: Order) -> SafeString:
         url = reverse("admin:workflow_order_change", args=[order.pk])
-        return format_html('<a class="bo-link bo-mono" href="{}">{}</a>{}{}', url, order.number, _hold_pill(order), _message_pill(order))
+        hint = hint_pill(order) if order.state in TO_SCREEN else ""
+        pills = (_hold_pill(order), _message_pill(order), hint)
+        return format_html('<a class="bo-link bo-mono" href="{}">{}</a>{}{}{}', url, order.number, *pills)
 
     @admin.display(description=_("customer"))
     def customer_name(self, order: Order) -> SafeString:
@@ -215,7 +238,7 @@ def _message_pill(order: Order) -> SafeString | str:
 
 def tabs(request: HttpRequest) -> list[dict[str, Any]]:
     """The quick filters above the list."""
-    chosen = {name: request.GET.get(name, "") for name in ("waiting", "hold", "state", "late", "by", "message")}
+    chosen = {name: request.GET.get(name, "") for name in ("waiting", "hold", "state", "late", "hint", "by", "message")}
     wanted: list[tuple[Any, dict[str, str]]] = [
         (_("All"), {}),
         (_("Waiting on us"), {"waiting": "staff"}),
@@ -226,6 +249,7 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
         (_("Mine"), {"by": "me"}),
         (_("Nobody's"), {"by": "nobody"}),
         (_("New messages"), {"message": "new"}),
+        (_("Prohibited?"), {"hint": "prohibited"}),
         (_("Closed"), {"waiting": "nobody"}),
     ]
     return [

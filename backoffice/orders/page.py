@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.timezone import now
 
 from backoffice.access import acting
-from backoffice.orders import beside
+from backoffice.orders import beside, hint_badges
 from backoffice.orders.after_payment import DearerDialog, SoldOutDialog
 from backoffice.orders.bills import changed_lines, titled
 from backoffice.orders.desk import Desk
@@ -24,6 +24,7 @@ from workflow import assigning
 from workflow.invoices import Change, Changes, what_changed
 from workflow.margins import margin_of
 from workflow.models import Attempt, Invoice, InvoiceLine, InvoiceStatus, Item, Order, Parcel
+from workflow.work import SCREEN
 
 #: the history shows this many events, the rest behind one click
 EVENTS_SHOWN = 8
@@ -34,13 +35,17 @@ DIALOGS = (RefundDialog(), SoldOutDialog(), DearerDialog())
 
 def context(request: HttpRequest, order: Order) -> dict[str, Any]:
     by = acting(request)
+    hint_badges.attach(order)
     names = assigning.names_of(_given_to(order))
     desk = Desk(order, by=by)
     timeline = desk.timeline(happening(event, names=names) for event in order.events.all())
+    entries = entries_open(order, by=by)
     return {
         **heading(order),
         "next": next_move(order, by=by),
-        "entries": entries_open(order, by=by),
+        "entries": entries,
+        #: the screening form shows the hints itself
+        "shows_hints": not any(entry.is_main and entry.task is SCREEN for entry in entries),
         "beside": beside.offered(order, by=by),
         "desk": desk,
         "recipient": recipient(request, order),

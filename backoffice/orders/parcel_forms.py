@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backoffice.numbers import WholeField
 from backoffice.orders.forms import BuyForm, EntryForm, PriceForm, ReceiveForm, ScreenForm
-from workflow import work
+from workflow import courier_settings, work
 from workflow.guards import live_items
 from workflow.models import Order, Parcel
 from workflow.transitions import By
@@ -96,13 +96,19 @@ class LabelForm(EntryForm):
         return [parcel for parcel in self.order.parcels.all() if not parcel.closed_at and not parcel.delivered_at]
 
     def build(self) -> None:
-        couriers = [("", "–"), *work.courier_choices()]
+        kept = [parcel.courier for parcel in self.subjects()]
+        couriers = [("", "–"), *work.courier_choices(self.order.country, keep=kept)]
         for parcel in self.subjects():
             self.add(
                 parcel,
                 courier=forms.ChoiceField(choices=couriers, required=False, initial=parcel.courier),
                 tracking_number=forms.CharField(max_length=60, required=False, initial=parcel.tracking_number),
             )
+
+    def notes(self) -> list[tuple[str, str]]:
+        """What colleagues noted about the couriers on offer."""
+        offered = dict(work.courier_choices(self.order.country))
+        return [(known.label, known.setting.note) for known in courier_settings.all_known() if known.code in offered and known.setting.note]
 
     def clean(self) -> dict[str, Any]:
         if not self.errors and not self._changed():

@@ -10,7 +10,7 @@ from django.http import Http404
 from backoffice.orders.journey import journey
 from backoffice.words import TURNS, WAITS_WORDS, tone_of
 from workflow import zones
-from workflow.models import Adjustment, Attempt, Invoice, InvoiceLine, Order, OrderEvent, Refund, StaffTask, TrackingEvent
+from workflow.models import Adjustment, Attempt, Invoice, InvoiceLine, Item, Order, OrderEvent, Refund, StaffTask, TrackingEvent
 
 
 def load(order_id: int) -> Order:
@@ -18,7 +18,7 @@ def load(order_id: int) -> Order:
     order = (
         Order.objects.select_related("customer", "rate_at_request", "assigned_to")
         .prefetch_related(
-            "items",
+            Prefetch("items", Item.objects.select_related("restriction", "screened_by")),
             Prefetch("parcels__scans", TrackingEvent.objects.order_by("-at", "-id")),
             Prefetch("invoices", Invoice.objects.select_related("quote__policy").order_by("number")),
             Prefetch("invoices__lines", InvoiceLine.objects.select_related("item").order_by("position")),

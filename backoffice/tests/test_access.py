@@ -9,7 +9,19 @@ from backoffice.tests.conftest import do_url, fingerprint, page_url, work_url
 from core.accounts.models import Locale
 from core.notices.models import Notice
 from core.outbox.models import Effect
-from workflow.models import Attempt, Dispute, ExchangeRate, FeePolicy, Invoice, LedgerEntry, Reconciliation, Refund, StaffTask, StripeEvent
+from workflow.models import (
+    Attempt,
+    Dispute,
+    ExchangeRate,
+    FeePolicy,
+    Invoice,
+    LedgerEntry,
+    Reconciliation,
+    Refund,
+    Restriction,
+    StaffTask,
+    StripeEvent,
+)
 from workflow.process import TRANSITIONS, Role, State, roles_of
 from workflow.tests.factories import customer, order_at, staff
 
@@ -30,6 +42,7 @@ LISTS = (
     "/admin/workflow/stripeevent/",
     "/admin/workflow/exchangerate/",
     "/admin/workflow/feepolicy/",
+    "/admin/workflow/restriction/",
     "/admin/outbox/effect/",
     "/admin/notices/notice/",
     "/admin/accounts/user/",
@@ -60,6 +73,7 @@ def urls(order) -> list[str]:
         "workflow/reconciliation": Reconciliation.objects.create(since=now(), ended_at=now()),
         "workflow/exchangerate": ExchangeRate.objects.first(),
         "workflow/feepolicy": FeePolicy.objects.first(),
+        "workflow/restriction": Restriction.objects.first(),
         "outbox/effect": Effect.objects.first(),
         "notices/notice": notice,
         "accounts/user": order.customer,
@@ -76,6 +90,12 @@ def urls(order) -> list[str]:
         f"/admin/workflow/ledgerentry/?order={order.number}",
         "/admin/workflow/ledgerentry/csv/",
         "/admin/workflow/feepolicy/add/",
+        "/admin/workflow/restriction/add/",
+        "/admin/workflow/restriction/try/?text=soju",
+        *(f"/admin/workflow/restriction/{Restriction.objects.first().pk}/{name}/" for name in ("version", "end")),
+        "/admin/screening/",
+        "/admin/screening/csv/",
+        "/admin/couriers/",
         "/admin/accounts/user/add/",
         *(f"/admin/{model}/{row.pk}/change/" for model, row in rows.items()),
         page_url(order),

@@ -35,6 +35,7 @@ class Card:
     oldest_at: datetime | None = None
     clock: Clock | None = None
     held: int = 0
+    flagged: int = 0
     asked: int = 0
 
 
@@ -75,6 +76,7 @@ def _of_queue(queue: Queue) -> Card:
         oldest_at=queue.oldest_at,
         clock=queue.clock,
         held=queue.held,
+        flagged=queue.flagged,
         asked=queue.asked,
     )
 

@@ -43,7 +43,7 @@ class About:
 
     @cached_property
     def items(self) -> list[Item]:
-        return list(self.order.items.all())
+        return list(self.order.items.select_related("restriction"))
 
     # --- addresses
 

@@ -6,6 +6,7 @@ from workflow.invoices import receipt_number
 from workflow.letters.about import About
 from workflow.letters.registry import to_customer
 from workflow.models import Invoice, InvoiceKind, InvoiceLine, Item, ItemStatus
+from workflow.restrictions import reason_for
 
 
 @to_customer("request_quote")
@@ -63,7 +64,7 @@ def screened(about: About) -> Letter:
 
 
 def _verdict(about: About, item: Item) -> str:
-    rejected, note = item.status == ItemStatus.REJECTED, item.screening_note
+    rejected, note = item.status == ItemStatus.REJECTED, reason_for(item, locale=about.locale)
     if about.korean:
         return f"구매할 수 없음: {note}" if rejected else note or "통관에 문제가 없습니다."
     return f"Cannot be bought: {note}" if rejected else note or "No trouble expected at customs."
@@ -73,7 +74,9 @@ def _verdict(about: About, item: Item) -> str:
 def rejected(about: About) -> Letter:
     reason = str(about.facts.get("reason") or "")
     rows = tuple(
-        (about.item(item), item.screening_note) for item in about.items if item.status == ItemStatus.REJECTED and item.screening_note
+        (about.item(item), note)
+        for item in about.items
+        if item.status == ItemStatus.REJECTED and (note := reason_for(item, locale=about.locale))
     )
     if about.korean:
         return Letter(

@@ -1,8 +1,10 @@
 """The rows of one order: `orders.py` (order, items), `payments.py` (quotes, invoices, attempts), `ledger.py` (money that moved: ledger,
 refunds, price differences, disputes), `shipments.py` (parcels and what couriers say) and `journal.py` (what happened, and what staff
-must look at). `notes.py`, `messages.py` and `presence.py` are what people say about it, and who is looking. Beside orders:
-`promises.py` (how long things may wait for us) and `figures.py` (sums by day)."""
+must look at). `notes.py`, `messages.py` and `presence.py` are what people say about it, and who is looking. Of no order:
+`promises.py` (how long things may wait for us), `figures.py` (sums by day), `restrictions.py` (restricted goods), `couriers.py`
+(what staff set about couriers)."""
 
+from workflow.models.couriers import CourierSetting
 from workflow.models.figures import DailyFigure
 from workflow.models.journal import OrderEvent, StaffTask
 from workflow.models.ledger import (
@@ -38,6 +40,7 @@ from workflow.models.payments import (
 from workflow.models.presence import OrderViewer
 from workflow.models.promises import Holiday, Promise, PromiseChange
 from workflow.models.reading import PersonalDataRead
+from workflow.models.restrictions import Restriction, RestrictionKind
 from workflow.models.shipments import Parcel, TrackingEvent
 
 __all__ = [
@@ -46,6 +49,7 @@ __all__ = [
     "AdjustmentStatus",
     "Attempt",
     "AttemptStatus",
+    "CourierSetting",
     "DailyFigure",
     "Dispute",
     "ExchangeRate",
@@ -76,6 +80,8 @@ __all__ = [
     "RefundLine",
     "RefundReason",
     "RefundStatus",
+    "Restriction",
+    "RestrictionKind",
     "StaffTask",
     "StripeEvent",
     "TrackingEvent",

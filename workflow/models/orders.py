@@ -88,6 +88,8 @@ class Order(OrderProcess):
     last_event_number = models.PositiveIntegerField(default=0)
     #: how many rows the order has in the ledger; their numbers run to it
     ledger_count = models.PositiveIntegerField(default=0, db_default=0)
+    #: the strictest kind of restricted goods that the items' words hint at; empty: none (`hints.py`)
+    hint = models.CharField(max_length=10, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("order")
@@ -181,6 +183,12 @@ class Item(models.Model):
     name = models.CharField(_("product name"), max_length=200, blank=True)
     #: what customs will say of it (approved), or why it cannot be bought (rejected)
     screening_note = models.CharField(_("screening note"), max_length=500, blank=True)
+    #: what its words hint at, `[{"code", "version", "kind", "word", "in"}]` (`hints.py`); None: nothing. A hint never decides
+    hints = models.JSONField(null=True, blank=True)
+    #: the version of the topic by which it was decided, if it was by one
+    restriction = models.ForeignKey("Restriction", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    screened_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    screened_at = models.DateTimeField(_("screened"), null=True, blank=True)
     price_krw = models.PositiveIntegerField(_("unit price (won)"), null=True, blank=True)
     shop_order_number = ExactCharField(_("shop order number"), max_length=60, blank=True)
     paid_price_krw = models.PositiveIntegerField(_("paid in all (won)"), null=True, blank=True)
@@ -196,7 +204,10 @@ class Item(models.Model):
             models.UniqueConstraint(fields=["order", "position"], name="item_position_once"),
             models.CheckConstraint(condition=models.Q(quantity__gte=1), name="item_quantity_positive"),
         ]
-        indexes = [models.Index(fields=["shop_order_number"], name="item_by_shop_number")]
+        indexes = [
+            models.Index(fields=["shop_order_number"], name="item_by_shop_number"),
+            models.Index(fields=["screened_at"], name="item_by_screening"),
+        ]
 
     def __str__(self) -> str:
         return self.name or _("Item %(position)s") % {"position": self.position}

@@ -228,3 +228,12 @@ def test_the_warehouse_can_stand_in_with_a_proof(order):
 
     assert done.state == State.DELIVERED
     assert statuses(order) == ["delivered", "delivered"]
+
+
+def test_a_courier_set_to_be_asked_more_seldom_is(order):
+    parcel = order.parcels.get(courier="fedex")
+    result = TrackingResult(number=parcel.tracking_number, status=TrackingStatus.IN_TRANSIT, scans=())
+    for percent, hours in ((100, 2), (200, 4), (50, 1)):
+        tracking.take_in(parcel, result, percent=percent)
+        parcel.refresh_from_db()
+        assert abs(parcel.next_poll_at - now() - timedelta(hours=hours)) < timedelta(minutes=1)
