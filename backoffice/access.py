@@ -13,6 +13,7 @@ from workflow.transitions import By, roles_held
 EFFECTS_SEEN_BY = frozenset({Role.OWNER, Role.BUYER, Role.WAREHOUSE, Role.FINANCE, Role.SUPPORT})
 NOTICES_SEEN_BY = frozenset({Role.OWNER, Role.SUPPORT})
 PEOPLE_SEEN_BY = frozenset({Role.OWNER})
+CUSTOMERS_EXPORTED_BY = frozenset({Role.OWNER, Role.SUPPORT})
 
 
 def acting(request: HttpRequest) -> By:

@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.contrib.admin import sites
 
+from backoffice.exports.lists import OF_LIST
+from backoffice.exports.pages import ExportLogPage, exported
 from backoffice.fee_pages import FeePolicyPage
 from backoffice.job_pages import EffectPage, NoticePage, TaskPage
 from backoffice.money.attempts import AttemptPage
@@ -23,6 +25,7 @@ from workflow.models import (
     Attempt,
     Dispute,
     ExchangeRate,
+    ExportLog,
     FeePolicy,
     Invoice,
     LedgerEntry,
@@ -48,8 +51,9 @@ for model, page in {
     StripeEvent: StripeEventPage,
     ExchangeRate: ExchangeRatePage,
     FeePolicy: FeePolicyPage,
+    ExportLog: ExportLogPage,
     Effect: EffectPage,
     Notice: NoticePage,
     User: PeoplePage,
 }.items():
-    admin.site.register(model, page)
+    admin.site.register(model, exported(page) if model in OF_LIST else page)

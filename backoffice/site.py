@@ -134,6 +134,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 (holds(request, EFFECTS_SEEN_BY), _("Effects"), "bolt", "admin:outbox_effect_changelist", waiting["stuck"]),
                 (holds(request, NOTICES_SEEN_BY), _("Notices"), "mail", "admin:notices_notice_changelist", 0),
                 (holds(request, PEOPLE_SEEN_BY), _("People"), "group", "admin:accounts_user_changelist", 0),
+                (may("workflow.view_exportlog"), _("Exports"), "download", "admin:workflow_exportlog_changelist", 0),
             ],
         ),
     ]

@@ -2,6 +2,7 @@
 refunds, price differences, disputes), `shipments.py` (parcels and what couriers say) and `journal.py` (what happened, and what staff
 must look at)."""
 
+from workflow.models.exports import ExportChoice, ExportLog
 from workflow.models.journal import OrderEvent, StaffTask
 from workflow.models.ledger import (
     Adjustment,
@@ -41,6 +42,8 @@ __all__ = [
     "AttemptStatus",
     "Dispute",
     "ExchangeRate",
+    "ExportChoice",
+    "ExportLog",
     "FeePolicy",
     "Invoice",
     "InvoiceKind",

@@ -2,6 +2,9 @@
 
 Money goes by the functions that make real bills, the journal and the ledger by the digest of their models. What staff typed between
 the moves (screening, prices, labels) has no event of its own here.
+
+Numbers and tokens begin with the order's key: a unique index over millions of truly random ones fills slowly where it is larger than the
+database's memory.
 """
 
 import json
@@ -113,8 +116,8 @@ class Seeded:
 
     def write(self) -> None:
         rng = self.world.rng
-        bits = rng.getrandbits(50)
-        letters = "".join(ALPHABET[bits >> 5 * place & 31] for place in range(10))
+        bits = self.key << 26 | rng.getrandbits(26)
+        letters = "".join(ALPHABET[bits >> 5 * place & 31] for place in range(9, -1, -1))
         self.number = f"BD-{letters[:5]}-{letters[5:]}"
         road = (*STORED[:3], "cancel") if self.paid_then_cancelled else ROADS[self.state]
         self.times = dict(zip(road, self.moments, strict=True))
@@ -204,7 +207,9 @@ class Seeded:
             moment = at(shipped + (until - shipped) * number // 4)
             self.world.tables.scans.add(parcel, moment, step[:10].upper(), step, text, place, moment)
         if ended:
-            self.world.tables.scans.add(parcel, at(ended), status.upper(), status, "배달 완료" if status == "delivered" else "반송", "US", at(ended))
+            self.world.tables.scans.add(
+                parcel, at(ended), status.upper(), status, "배달 완료" if status == "delivered" else "반송", "US", at(ended)
+            )
 
     # --- Money ---
 
@@ -236,15 +241,13 @@ class Seeded:
         krw, cents = sum(line[3] for line in lines), sum(line[4] for line in lines)
         status = "paid" if paid else "expired" if self.state == State.QUOTE_EXPIRED else "open"
         pay_by = at(issued + 72 * HOUR) if kind == "items" else None
-        invoice = tables.invoices.add(
-            self.key, kind, number, quote, status, krw, cents, at(issued), pay_by, at(paid) if paid else None
-        )
+        invoice = tables.invoices.add(self.key, kind, number, quote, status, krw, cents, at(issued), pay_by, at(paid) if paid else None)
         keys = [
             tables.lines.add(invoice, position, kind_, item, quantity, won, usd, json.dumps(fee) if fee else None)
             for position, (kind_, item, quantity, won, usd, fee) in enumerate(lines, start=1)
         ]
-        tables.links.add(self.key, kind, f"{rng.getrandbits(128):032x}")
-        code = f"{rng.getrandbits(96):024x}"
+        tables.links.add(self.key, kind, f"{self.key:08x}{rng.getrandbits(96):024x}")
+        code = f"{self.key:08x}{rng.getrandbits(64):016x}"
         intent = f"pi_3S{code}" if paid else ""
         session = "paid" if paid else "closed" if status == "expired" else "open"
         ends = issued + 24 * HOUR if session != "open" else self.world.now + rng.randrange(2, 23) * HOUR
@@ -274,9 +277,20 @@ class Seeded:
         return self.world.tables.ledger.add(*said, at(moment), previous, self.ledger[-1])
 
     def _give_back(self, invoice: int, payment: int, cents: int, intent: str, lines: list[tuple[int, "Line"]]) -> None:
-        tables, moment, code = self.world.tables, self.times["cancel"], f"re_3S{self.world.rng.getrandbits(96):024x}"
+        tables, moment, code = self.world.tables, self.times["cancel"], f"re_3S{self.key:08x}{self.world.rng.getrandbits(64):016x}"
         refund = tables.refunds.add(
-            self.key, invoice, payment, intent, cents, "cancelled", "", "succeeded", f"{self.number}:refund:{code[-16:]}", code, at(moment), 0
+            self.key,
+            invoice,
+            payment,
+            intent,
+            cents,
+            "cancelled",
+            "",
+            "succeeded",
+            f"{self.number}:refund:{code[-16:]}",
+            code,
+            at(moment),
+            0,
         )
         for key, line in lines:
             if line[4]:

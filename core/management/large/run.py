@@ -73,9 +73,7 @@ class Tables:
         self.invoices = Table(Invoice, "order_id kind number quote_id status amount_krw amount_usd_cents created_at pay_by paid_at")
         self.lines = Table(InvoiceLine, "invoice_id position kind item_id quantity amount_krw amount_usd_cents fee")
         self.links = Table(PayLink, "order_id kind token")
-        self.attempts = Table(
-            Attempt, "invoice_id generation key status session_id expires_at payment_intent_id created_at request"
-        )
+        self.attempts = Table(Attempt, "invoice_id generation key status session_id expires_at payment_intent_id created_at request")
         self.inbox = Table(StripeEvent, "event_id type payload received_at settled_at outcome attempts")
         self.ledger = Table(
             LedgerEntry,
@@ -86,9 +84,7 @@ class Tables:
             "order_id invoice_id payment_id payment_intent_id amount_usd_cents reason note status key stripe_id created_at is_discretionary",
         )
         self.refund_lines = Table(RefundLine, "refund_id invoice_line_id amount_usd_cents")
-        self.events = Table(
-            OrderEvent, "order_id number name from_state to_state actor user_id door facts at previous_hash hash"
-        )
+        self.events = Table(OrderEvent, "order_id number name from_state to_state actor user_id door facts at previous_hash hash")
         self.tasks = Table(StaffTask, "key kind order_id text values created_at done_at done_by_id")
 
     def statements(self) -> list[str]:
@@ -148,10 +144,8 @@ def _one(world: World, people: People, number: int, count: int, *, is_open: bool
     rng = world.rng
     requested = world.first + (world.now - world.first) * number // count - rng.randrange(60_000_000)
     chance = rng.random()
-    if is_open:
-        state = OPEN[(number + number // len(OPEN)) % len(OPEN)]
-    else:
-        state = next(name for limit, name in CLOSED_SHARES if chance < limit)
+    closed = next(state for limit, state in CLOSED_SHARES if chance < limit)
+    state = OPEN[(number + number // len(OPEN)) % len(OPEN)] if is_open else closed
     paid_then_cancelled = state == State.CANCELLED and rng.random() < 0.35
     steps = 4 if paid_then_cancelled else len(ROADS[state])
     seeded = Seeded(
@@ -173,7 +167,7 @@ CLOSED_SHARES = ((0.80, State.COMPLETED), (0.90, State.CANCELLED), (0.955, State
 
 
 def _moments(rng: Random, requested: int, steps: int, *, until: int, state: str) -> list[int]:
-    """When each step was taken, in order. Deadlines that a timer watches still lie ahead: what waits for a payment or a claim has just begun."""
+    """When each step was taken, in order. What waits for a payment or a claim has just begun, so that no deadline is past."""
     span = max(min(until - requested - 60_000_000, LIFE * steps // 10), steps * 2)
     last = requested + span * rng.randrange(60, 100) // 100
     if state in (State.AWAITING_ITEM_PAYMENT, State.DELIVERED):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
@@ -28,7 +29,14 @@ def literal(value: Any) -> str:
 
 def at(microseconds: int) -> str:
     """A moment, in microseconds since 1970, as both engines store it."""
-    return (EPOCH + timedelta(microseconds=microseconds)).strftime("%Y-%m-%d %H:%M:%S.%f")
+    seconds, rest = divmod(microseconds, 1_000_000)
+    day, second = divmod(seconds, 86_400)
+    return f"{_day(day)} {second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}.{rest:06d}"
+
+
+@lru_cache(maxsize=2_000)
+def _day(day: int) -> str:
+    return (EPOCH + timedelta(days=day)).date().isoformat()
 
 
 def microseconds(moment: datetime) -> int:
