@@ -12,6 +12,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Model, QuerySet
@@ -25,6 +26,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
+from backoffice.access import acting
 from backoffice.exports import files
 from backoffice.exports.lists import LABELS, OF_LIST, Column, Export
 from backoffice.pages import AFTER, BEFORE, ChoiceFilter, Page, moment
@@ -60,10 +62,10 @@ class Exported(Page):
         if export not in offered:
             raise PermissionDenied
         try:
-            found = self.get_changelist_instance(request).queryset
+            found = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             return HttpResponseRedirect(self.list_url())
-        asked = Asked(request, self, export, offered, export.narrow(found))
+        asked = Asked(request, self, export, offered, found)
         return _answer(asked) if request.method == "POST" else _page(asked)
 
 
@@ -80,8 +82,13 @@ class Asked:
     admin: Exported
     export: Export
     offered: list[Export]
-    #: the list's rows
-    rows: QuerySet[Any]
+    #: the list as it is narrowed
+    found: ChangeList
+
+    @property
+    def rows(self) -> QuerySet[Any]:
+        """All the list's rows, not those of one page."""
+        return self.export.narrow(self.found.queryset).prefetch_related(None)
 
 
 def _offered(model: type[Model], request: HttpRequest) -> list[Export]:
@@ -103,7 +110,7 @@ def _page(asked: Asked, *, error: str = "", columns: list[str] | None = None, fi
     request, export, site = asked.request, asked.export, asked.admin.admin_site
     kept = ExportChoice.objects.filter(user=request.user.pk, list_name=export.name).first()
     ticked = columns if columns is not None else kept.columns if kept else [one.name for one in export.columns if one.usual]
-    count = asked.rows.prefetch_related(None).order_by().values("pk")[: export.most + 1].count()
+    count = asked.rows.order_by().values("pk")[: export.most + 1].count()
     query, url = query_of(request), asked.admin.list_url()
     context = {
         **site.each_context(request),
@@ -119,7 +126,7 @@ def _page(asked: Asked, *, error: str = "", columns: list[str] | None = None, fi
         "too_many_for_xlsx": not export.of and count > files.MOST_IN_XLSX,
         "most": export.most,
         "most_in_xlsx": files.MOST_IN_XLSX,
-        "narrowed": _filters(request),
+        "narrowed": _in_words(asked),
         "action": f"{url}export/{export.name}/{query}",
         "list_url": f"{url}{query}",
         "error": error,
@@ -127,9 +134,21 @@ def _page(asked: Asked, *, error: str = "", columns: list[str] | None = None, fi
     return render(request, "backoffice/exports/export.html", context, status=422 if error else 200)
 
 
+def _in_words(asked: Asked) -> list[tuple[Any, Any]]:
+    """How the list is narrowed, as its filters call it."""
+    said = {name: value for name, value in asked.request.GET.items() if value and name not in (BEFORE, AFTER)}
+    words: list[tuple[Any, Any]] = []
+    for spec in asked.found.filter_specs:
+        value = said.pop(str(getattr(spec, "parameter_name", "")), None)
+        if value is not None:
+            words.append((spec.title, dict(getattr(spec, "lookup_choices", ())).get(value, value)))
+    names = {"q": _("Search"), "from": _("From"), "to": _("to")}
+    return words + [(names.get(name, name), value) for name, value in said.items()]
+
+
 def _filters(request: HttpRequest) -> dict[str, str]:
     """The list's filters as they are kept in the log: a search that may name a person is left out."""
-    said = {name: value for name, value in request.GET.items() if value and name not in (BEFORE, AFTER)}
+    said = {name: str(value) for name, value in request.GET.items() if value and name not in (BEFORE, AFTER)}
     if "q" in said and not (NAMES_A_THING.fullmatch(said["q"]) and re.search("[0-9]", said["q"])):
         said["q"] = "•••"
     return {name[:60]: value[:120] for name, value in said.items()}
@@ -159,7 +178,7 @@ def keys_of(rows: QuerySet[Any], export: Export) -> "array[int]":
 
     The rows are read by them afterwards, so that what the log says is what the file holds.
     """
-    ordered = rows.prefetch_related(None).order_by("pk" if export.oldest_first else "-pk").values_list("pk", flat=True)
+    ordered = rows.order_by("pk" if export.oldest_first else "-pk").values_list("pk", flat=True)
     keys = array("q", ordered[: export.most].iterator())
     return _belonging(keys, export) if export.of else keys
 
@@ -179,12 +198,11 @@ def _belonging(parents: "array[int]", export: Export) -> "array[int]":
 @transaction.atomic
 def _keep(request: HttpRequest, export: Export, columns: list[Column], *, file_format: str, rows: int) -> None:
     """Who took what; and the columns, for the next time."""
-    names = [column.name for column in columns]
-    ExportLog.objects.create(
-        user_id=request.user.pk, list_name=export.name, format=file_format, filters=_filters(request), columns=names, rows=rows
-    )
+    names, person = [column.name for column in columns], acting(request).user
+    assert person is not None
+    ExportLog.objects.create(user=person, list_name=export.name, format=file_format, filters=_filters(request), columns=names, rows=rows)
     said = {"columns": names, "format": file_format}
-    ExportChoice.objects.update_or_create(user_id=request.user.pk, list_name=export.name, defaults=said)
+    ExportChoice.objects.update_or_create(user=person, list_name=export.name, defaults=said)
 
 
 # --- Who took what, for the owner -----------------------------------------------------------------------------------------
@@ -222,7 +240,8 @@ class ExportLogPage(Page):
 
     @admin.display(description=gettext_lazy("filters"))
     def narrowed(self, log: ExportLog) -> SafeString:
-        return format_html('<bdi class="bo-mono">{}</bdi>', ", ".join(f"{name}={value}" for name, value in log.filters.items()) or "–")
+        said = ", ".join(f"{name}={value}" for name, value in log.filters.items())
+        return format_html('<bdi class="bo-mono bo-export__said">{}</bdi>', said or "–")
 
     @admin.display(description=gettext_lazy("columns"))
     def taken_columns(self, log: ExportLog) -> SafeString:

@@ -81,7 +81,8 @@ class Tables:
         )
         self.refunds = Table(
             Refund,
-            "order_id invoice_id payment_id payment_intent_id amount_usd_cents reason note status key stripe_id created_at is_discretionary",
+            "order_id invoice_id payment_id payment_intent_id amount_usd_cents reason note status key stripe_id created_at "
+            "is_discretionary",
         )
         self.refund_lines = Table(RefundLine, "refund_id invoice_line_id amount_usd_cents")
         self.events = Table(OrderEvent, "order_id number name from_state to_state actor user_id door facts at previous_hash hash")

@@ -51,7 +51,7 @@ class Table:
         named = columns.split()
         rest = [field for name, field in fields.items() if not (name in named or field.primary_key or field.has_db_default())]
         self.with_key = model._meta.pk is not None and model._meta.pk.attname not in named
-        names = [*([model._meta.pk.attname] if self.with_key else []), *named, *(field.attname for field in rest)]  # type: ignore[union-attr]
+        names = [*([model._meta.pk.attname] if self.with_key else []), *named, *(field.attname for field in rest)]
         quoted = ", ".join(connection.ops.quote_name(fields[name].column or "") for name in names)
         self.head = f"INSERT INTO {connection.ops.quote_name(model._meta.db_table)} ({quoted}) VALUES\n"
         self.tail = "".join(f", {_default(field)}" for field in rest) + ")"
