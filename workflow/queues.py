@@ -1,6 +1,6 @@
 """Which orders wait on whom, as queries: what `Order.waiting_on` says of one order, for all of them at once.
 
-The back office's home page and list filters read these; the counts use the index over (state, state_since, id).
+The back office's home page and list filters read these; the counts read the index `order_by_turn` alone.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from workflow.models import Order
 from workflow.process import CLOSED, WAITS_ON, State, Waits
 
 #: the customer owes neither an answer nor the price difference of something
-NOT_ASKED = Q(question="", difference_asked_at=None)
+NOT_ASKED = Q(asked_at=None, difference_asked_at=None)
 OPEN_STATES = tuple(state for state in State.values if state not in CLOSED)
 
 
@@ -44,7 +44,7 @@ def queues() -> list[Queue]:
         .values("state")
         .annotate(
             count=Count("pk"),
-            held=Count("pk", filter=~Q(hold_reason="")),
+            held=Count("held_at"),
             asked=Count("pk", filter=~NOT_ASKED),
             oldest_at=Min("state_since"),
         )

@@ -1,4 +1,4 @@
-"""The log of exports, only ever added to, and the columns that each person takes."""
+"""The log of exports, only ever added to, and the columns that each person takes; indexes by which lists and queues stay quick."""
 
 import django.db.models.deletion
 import django.utils.timezone
@@ -52,6 +52,34 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'indexes': [models.Index(fields=['list_name', '-id'], name='export_by_list')],
             },
+        ),
+        migrations.RemoveIndex(
+            model_name='ledgerentry',
+            name='ledger_by_day',
+        ),
+        migrations.AddIndex(
+            model_name='attempt',
+            index=models.Index(fields=['processing', 'status', '-id'], name='attempt_in_process'),
+        ),
+        migrations.AddIndex(
+            model_name='ledgerentry',
+            index=models.Index(fields=['booked_at', 'kind', 'source', 'currency', 'amount_cents'], name='ledger_by_day'),
+        ),
+        migrations.AddIndex(
+            model_name='order',
+            index=models.Index(fields=['held_at', '-id'], name='order_by_hold'),
+        ),
+        migrations.AddIndex(
+            model_name='order',
+            index=models.Index(fields=['state', 'held_at', 'asked_at', 'difference_asked_at', 'state_since'], name='order_by_turn'),
+        ),
+        migrations.AddIndex(
+            model_name='stripeevent',
+            index=models.Index(fields=['type', 'received_at'], name='inbox_by_type'),
+        ),
+        migrations.AddIndex(
+            model_name='stripeevent',
+            index=models.Index(fields=['outcome', 'received_at'], name='inbox_by_outcome'),
         ),
         migrations.RunPython(install, migrations.RunPython.noop),
     ]

@@ -66,6 +66,9 @@ class Order(OrderProcess):
             models.Index(fields=["state", "-id"], name="order_by_state_newest"),
             models.Index(fields=["state", "pay_by"], name="order_by_deadline"),
             models.Index(fields=["asked_at"], name="order_by_question"),
+            models.Index(fields=["held_at", "-id"], name="order_by_hold"),
+            # all that the queues count, so that no order is read for it
+            models.Index(fields=["state", "held_at", "asked_at", "difference_asked_at", "state_since"], name="order_by_turn"),
         ]
 
     def __str__(self) -> str:
