@@ -1,7 +1,7 @@
 # What people type. Everything runs inside .venv, which `.ci/setup` makes; a second run of anything starts at once.
 PY := .venv/bin/python
 
-.PHONY: help setup setup-dev run test check format journey clean
+.PHONY: help setup setup-dev run test check format journey seed-large clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -26,6 +26,10 @@ format: setup-dev ## puts the code into the house's format
 
 journey: setup ## one order's whole life against the running system: PORT=8000
 	@exec $(PY) manage.py journey
+
+ORDERS ?= 100000
+seed-large: setup ## a large believable database, to be measured with `manage.py measure_lists`: ORDERS=1000000
+	@exec $(PY) manage.py seed_large --orders $(ORDERS)
 
 clean: ## throws away the environment and all local data
 	rm -rf .venv var

@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.contrib.admin import sites
 
+from backoffice.exports.lists import OF_LIST
+from backoffice.exports.pages import ExportLogPage, exported
 from backoffice.fee_pages import FeePolicyPage
 from backoffice.goods.restriction_pages import RestrictionPage
 from backoffice.job_pages import EffectPage, NoticePage, TaskPage
@@ -25,6 +27,7 @@ from workflow.models import (
     Attempt,
     Dispute,
     ExchangeRate,
+    ExportLog,
     FeePolicy,
     Invoice,
     LedgerEntry,
@@ -53,9 +56,10 @@ for model, page in {
     ExchangeRate: ExchangeRatePage,
     FeePolicy: FeePolicyPage,
     Restriction: RestrictionPage,
+    ExportLog: ExportLogPage,
     Effect: EffectPage,
     Notice: NoticePage,
     User: PeoplePage,
     PersonalDataRead: ReadingPage,
 }.items():
-    admin.site.register(model, page)
+    admin.site.register(model, exported(page) if model in OF_LIST else page)

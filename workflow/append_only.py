@@ -1,4 +1,4 @@
-"""Triggers that make the journal, the ledger, staff's notes and the access logs append-only, on both engines: UPDATE and DELETE are
+"""Triggers that make the journal, the ledger, staff's notes and the logs of reading append-only, on both engines: UPDATE and DELETE are
 refused by the database itself.
 
 Installed by migration 0002, and again by each that adds a table to them. (Tests that empty whole tables take them off first, see
@@ -12,6 +12,7 @@ TABLES = (
     "workflow_ledgerentry",
     "workflow_ordernote",
     "workflow_personaldataread",
+    "workflow_exportlog",
     "accounts_accountevent",
 )
 WORDS = ("UPDATE", "DELETE")

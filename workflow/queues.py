@@ -19,7 +19,7 @@ from workflow.process import CLOSED, WAITS_ON, State, Waits
 from workflow.promises import Clock, Promises
 
 #: the customer owes neither an answer nor the price difference of something
-NOT_ASKED = Q(question="", difference_asked_at=None)
+NOT_ASKED = Q(asked_at=None, difference_asked_at=None)
 #: in which states a hint at restricted goods still asks for a decision
 TO_SCREEN = (State.QUOTE_REQUESTED, State.QUOTE_APPROVED)
 OPEN_STATES = tuple(state for state in State.values if state not in CLOSED)

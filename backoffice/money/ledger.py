@@ -1,22 +1,17 @@
-"""The ledger: money that moved, of the whole business or of one order, and as a file for a spreadsheet."""
+"""The ledger: money that moved, of the whole business or of one order. As a file for a spreadsheet: `backoffice/exports`."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Count, Q, QuerySet, Sum
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_safe
 
-from backoffice.money import ledger_csv
 from backoffice.money.amounts import money
 from backoffice.money.filters import FieldFilter, order_pk
 from backoffice.money.ledger_of_order import statement
@@ -80,7 +75,6 @@ class LedgerList(MoneyList):
         self.summed = self.span.summed()
         self.sums = sums(self.queryset if self.summed == self.span else self.summed.narrow(self.queryset))
         self.kept = [(name, value) for name, value in request.GET.items() if name in ("kind", "source", "currency", "q")]
-        self.csv_query = urlencode_without_page(request.GET)
 
     def presets(self) -> list[tuple[Any, str, bool]]:
         return [(label, self.get_query_string(_days(span), remove=["before", "after"]), self.span == span) for label, span in presets()]
@@ -88,13 +82,6 @@ class LedgerList(MoneyList):
 
 def _days(span: Span) -> dict[str, str]:
     return {FROM: f"{span.first}", TO: f"{span.last}"}
-
-
-def urlencode_without_page(said: QueryDict) -> str:
-    kept = said.copy()
-    for name in ("before", "after"):
-        kept.pop(name, None)
-    return kept.urlencode()
 
 
 def sums(rows: QuerySet[LedgerEntry]) -> list[KindSum]:
@@ -136,10 +123,6 @@ class LedgerPage(MoneyPage):
         term = search_term.strip()
         return (queryset.filter(named(term)) if term else queryset), False
 
-    def get_urls(self) -> list[URLPattern]:
-        csv = self.admin_site.admin_view(require_safe(self.csv))
-        return [path("csv/", csv, name="workflow_ledgerentry_csv"), *super().get_urls()]
-
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         self.must(request, "view")
         if request.GET.get("order"):
@@ -152,17 +135,6 @@ class LedgerPage(MoneyPage):
         context = {**self.frame(request), "title": _("Ledger of an order"), "order": order, "said": said, "original": order}
         context |= statement(order) if order else {}
         return render(request, "backoffice/money/ledger_of_order.html", context, status=200 if order else 404)
-
-    def csv(self, request: HttpRequest) -> HttpResponseBase:
-        """A file of what the list with the same query shows, oldest first."""
-        self.must(request, "view")
-        if request.GET.get("order"):
-            return ledger_csv.answer(LedgerEntry.objects.filter(order=order_pk(request.GET["order"]) or 0), name=request.GET["order"])
-        try:
-            found = self.get_changelist_instance(request)
-        except IncorrectLookupParameters:
-            return HttpResponseRedirect(self.list_url())
-        return ledger_csv.answer(found.queryset, name=str(Span.of(request.GET)) if "from" in request.GET or "to" in request.GET else "")
 
     def details(self, request: HttpRequest, row: LedgerEntry) -> dict[str, Any]:
         return {

@@ -57,7 +57,7 @@ class HoldFilter(ChoiceFilter):
         return [("yes", _("on hold")), ("no", _("not on hold"))]
 
     def pick(self, queryset: QuerySet[Order], value: str) -> QuerySet[Order]:
-        return queryset.exclude(hold_reason="") if value == "yes" else queryset.filter(hold_reason="")
+        return queryset.filter(held_at__isnull=value == "no")
 
 
 class AssignedFilter(ChoiceFilter):

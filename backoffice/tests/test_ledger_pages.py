@@ -1,7 +1,5 @@
-"""The ledger: narrowed, summed, of one order with its balance, and as a file that no spreadsheet takes for a program."""
+"""The ledger: narrowed, summed, of one order with its balance. As a file: test_exports.py."""
 
-import csv
-import io
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -9,12 +7,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import localdate, now
 
-from backoffice.money import ledger_csv
 from backoffice.money.amounts import money, plain_amount
 from backoffice.money.spans import Span, month_of
 from workflow import ledger, unapplied
 from workflow.models import LedgerEntry, Refund
-from workflow.process import Role, State
+from workflow.process import State
 from workflow.tests.factories import order_at
 
 pytestmark = pytest.mark.django_db
@@ -28,12 +25,6 @@ def entry(reference: str, cents: int = 100, **fields) -> LedgerEntry:
 
 def found(client, **query) -> list[str]:
     return [row.reference for row in client.get(LIST, query).context["cl"].result_list]
-
-
-def file_of(client, **query) -> list[list[str]]:
-    answer = client.get(f"{LIST}csv/", query)
-    assert answer.status_code == 200
-    return list(csv.reader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"), newline="")))
 
 
 # --- Narrowing ------------------------------------------------------------------------------------------------------------
@@ -119,66 +110,6 @@ def test_the_page_of_an_order_costs_the_same_however_many_rows_it_has(owner):
     for number in range(12):
         unapplied.book(order=order, invoice=None, amount_cents=5, currency="usd", payment_intent_id=f"pi_{number}", why="twice")
     assert len(_queries(owner, f"{LIST}?order={order.number}")) <= few + 1  # applied rows, once there is a payment nobody expected
-
-
-# --- The file -------------------------------------------------------------------------------------------------------------
-
-
-def test_the_file_holds_what_the_list_shows_oldest_first(owner):
-    order = order_at(State.ITEMS_PAID)
-    capture = LedgerEntry.objects.get(order=order)
-    entry("re_9", -1234, kind="refund", note="a note, “quoted”", payment_intent_id="pi_9")
-    head, first, second = file_of(owner)
-    assert head == [
-        "number", "booked (Seoul)", "booked (UTC)", "order", "invoice", "kind", "amount", "currency", "source", "reference",
-        "payment intent", "note",
-    ]  # fmt: skip
-    assert (first[0], first[3], first[4], first[6]) == ("1", order.number, "Items #1", plain_amount(capture.amount_cents))
-    assert second[5:] == ["refund", "-12.34", "USD", "stripe", "re_9", "pi_9", "a note, “quoted”"]
-    assert [row[9] for row in file_of(owner, kind="refund")[1:]] == ["re_9"]
-    assert [row[3] for row in file_of(owner, order=order.number)[1:]] == [order.number]
-
-
-def test_the_file_begins_with_the_mark_of_utf_8_and_is_no_page(owner):
-    entry("pi_1")
-    answer = owner.get(f"{LIST}csv/")
-    assert next(iter(answer.streaming_content))[:3] == b"\xef\xbb\xbf"
-    assert (answer["Content-Type"], answer["Content-Disposition"][:31]) == ("text/csv; charset=utf-8", 'attachment; filename="ledger-20')
-
-
-@pytest.mark.parametrize(
-    "poison",
-    ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "|calc", " =1+1", "＝1+1", "-2+cmd|' /C calc'!A0", '=HYPERLINK("http://x")'],
-)
-def test_what_could_be_a_formula_is_text(owner, poison):
-    entry("pi_1", note=poison)
-    cell = file_of(owner)[1][11]
-    assert cell == "'" + poison.replace("\r", "\n")  # as gettext gives it back
-
-
-def test_plain_numbers_stay_numbers():
-    said = ["-12.34", "12", "0", "", "a=b", "-", "-1e5", "+82101234567"]
-    assert [ledger_csv.harmless(text) for text in said] == ["-12.34", "12", "0", "", "a=b", "'-", "'-1e5", "'+82101234567"]
-
-
-def test_the_file_ends_with_a_note_and_is_read_in_batches(owner, monkeypatch):
-    monkeypatch.setattr(ledger_csv, "MOST_ROWS", 5)
-    monkeypatch.setattr(ledger_csv, "BATCH", 2)
-    for number in range(9):
-        entry(f"pi_{number}")
-    rows = LedgerEntry.objects.all()
-    with CaptureQueriesContext(connection) as queries:
-        lines = list(ledger_csv.lines(rows))
-    assert len(queries) == 3, "two rows at a time, and none after the note"
-    assert len(lines) == 1 + 5 + 1
-    assert lines[-1].decode().startswith("The file ends here: it takes 5 rows.")
-
-
-def test_only_those_who_may_see_the_ledger_get_the_file(sign_in):
-    entry("pi_1")
-    assert sign_in(Role.FINANCE).get(f"{LIST}csv/").status_code == 200
-    assert [sign_in(role).get(f"{LIST}csv/").status_code for role in (Role.BUYER, Role.SUPPORT)] == [403, 403]
-    assert sign_in(Role.FINANCE).post(f"{LIST}csv/").status_code == 405
 
 
 @pytest.mark.parametrize(

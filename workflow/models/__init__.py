@@ -5,6 +5,7 @@ must look at). `notes.py`, `messages.py` and `presence.py` are what people say a
 (what staff set about couriers)."""
 
 from workflow.models.couriers import CourierSetting
+from workflow.models.exports import ExportChoice, ExportLog
 from workflow.models.figures import DailyFigure
 from workflow.models.journal import OrderEvent, StaffTask
 from workflow.models.ledger import (
@@ -53,6 +54,8 @@ __all__ = [
     "DailyFigure",
     "Dispute",
     "ExchangeRate",
+    "ExportChoice",
+    "ExportLog",
     "FeePolicy",
     "Holiday",
     "Invoice",

@@ -58,7 +58,8 @@ class LedgerEntry(models.Model):
         constraints = [models.UniqueConstraint(fields=["source", "kind", "reference"], name="ledger_books_once")]
         indexes = [
             models.Index(fields=["kind", "-id"], name="ledger_by_kind"),
-            models.Index(fields=["booked_at"], name="ledger_by_day"),
+            # all that a month's sums need, so that none of its rows is read for them
+            models.Index(fields=["booked_at", "kind", "source", "currency", "amount_cents"], name="ledger_by_day"),
             models.Index(fields=["order", "number"], name="ledger_by_order"),
         ]
 

@@ -105,6 +105,7 @@ class Order(OrderProcess):
             models.Index(fields=["asked_at"], name="order_by_question"),
             models.Index(fields=["unanswered_since"], name="order_by_unanswered"),
             models.Index(fields=["assigned_to", "state", "-id"], name="order_by_assigned"),
+            models.Index(fields=["held_at", "-id"], name="order_by_hold"),
         ]
 
     def __str__(self) -> str:

@@ -236,7 +236,10 @@ class Attempt(models.Model):
             models.UniqueConstraint(fields=["invoice", "generation"], name="attempt_generation_once"),
             models.UniqueConstraint(fields=["invoice", "open_marker"], name="one_open_attempt_per_invoice"),
         ]
-        indexes = [models.Index(fields=["status", "expires_at"], name="attempt_by_status")]
+        indexes = [
+            models.Index(fields=["status", "expires_at"], name="attempt_by_status"),
+            models.Index(fields=["processing", "status", "-id"], name="attempt_in_process"),
+        ]
 
     def __str__(self) -> str:
         return self.key
@@ -260,7 +263,11 @@ class StripeEvent(models.Model):
     class Meta:
         verbose_name = _("Stripe event")
         verbose_name_plural = _("Stripe events")
-        indexes = [models.Index(fields=["settled_at", "received_at"], name="inbox_unsettled")]
+        indexes = [
+            models.Index(fields=["settled_at", "received_at"], name="inbox_unsettled"),
+            models.Index(fields=["type", "received_at"], name="inbox_by_type"),
+            models.Index(fields=["outcome", "received_at"], name="inbox_by_outcome"),
+        ]
 
     def __str__(self) -> str:
         return self.event_id

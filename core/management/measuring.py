@@ -1,0 +1,124 @@
+"""Which pages of the back office are measured by `manage.py measure_lists`, and how: the whole way through Django, without the network.
+
+The pages are found, not listed: every list, each choice of each of its filters, and what people search for.
+"""
+
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.db import connection
+from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from core.accounts.models import User
+from workflow.models import Attempt, Item, LedgerEntry, Order, Parcel, Refund
+from workflow.process import Role, State
+
+DEEP = 100
+
+
+@dataclass(frozen=True)
+class Measured:
+    name: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Found:
+    median_ms: float
+    p95_ms: float
+    queries: int
+    sql_ms: float
+    slowest: str
+
+
+def owner() -> User:
+    group = Group.objects.get(name=Role.OWNER)
+    return User.objects.filter(groups=group, is_active=True).order_by("pk")[0]
+
+
+def pages(*, only: str = "") -> Iterator[Measured]:
+    """Everything that is measured; with `only`, what has that in its address or name."""
+    every = [Measured("home", reverse("admin:index")), *_order_pages()]
+    for model, page in admin.site._registry.items():
+        every += _list_pages(model, page)
+    yield from (page for page in every if only in page.url or only in page.name)
+
+
+def _list_pages(model: Any, page: Any) -> Iterator[Measured]:
+    name, url = str(model._meta.verbose_name_plural), page.list_url()
+    yield Measured(name, url)
+    request = RequestFactory().get(url)
+    request.user = owner()
+    deep = page.get_queryset(request).order_by("-pk").values_list("pk", flat=True)[DEEP * page.list_per_page :].first()
+    if deep:
+        yield Measured(f"{name}, page {DEEP}", f"{url}?before={deep}")
+    for found in page.get_changelist_instance(request).filter_specs:
+        for value, label in getattr(found, "lookup_choices", ()):
+            yield Measured(f"{name}, {found.title}: {label}", f"{url}?{urlencode({found.parameter_name: value})}")
+    for what, text in _searches(model).items() if page.search_fields else ():
+        yield Measured(f"{name}, search for {what}", f"{url}?{urlencode({'q': text})}")
+
+
+def _searches(model: Any) -> dict[str, str]:
+    """What people look for in each list, of rows in the middle of the table; and something that is not there."""
+    order = Order.objects.filter(state=State.COMPLETED, pk__gte=(_newest(Order) or 0) // 2).order_by("pk").first()
+    if order is None:
+        return {}
+    item = Item.objects.filter(order=order).exclude(shop_order_number="").first()
+    parcel = Parcel.objects.filter(order=order).first()
+    paid = LedgerEntry.objects.filter(order=order).first()
+    numbers = {
+        "an e-mail": order.customer.email,
+        "a tracking number": parcel.tracking_number if parcel else "",
+        "a shop's number": item.shop_order_number if item else "",
+    }
+    payment = {"a payment": paid.payment_intent_id if paid else ""}
+    known: dict[Any, dict[str, str]] = {
+        Order: {"its number": order.number, **numbers},
+        User: {"an e-mail": order.customer.email, "a nickname": order.customer.nickname},
+        LedgerEntry: {"an order": order.number, **payment},
+        Attempt: {"an order": order.number, **payment},
+        Refund: {"an order": order.number, **payment},
+    }
+    said = known.get(model, {"an order": order.number})
+    return {**{what: text for what, text in said.items() if text}, "nothing there": "zzzz-99999", "a number not there": "BD-ZZZZZ-ZZZZZ"}
+
+
+def _newest(model: Any) -> int | None:
+    return model.objects.order_by("-pk").values_list("pk", flat=True).first()
+
+
+def _order_pages() -> Iterator[Measured]:
+    for state in (State.QUOTE_REQUESTED, State.SHIPPED, State.COMPLETED):
+        pk = Order.objects.filter(state=state).order_by("-pk").values_list("pk", flat=True).first()
+        if pk:
+            yield Measured(f"an order, {state.label.lower()}", reverse("admin:workflow_order_change", args=[pk]))
+
+
+def measure(page: Measured, *, runs: int) -> Found:
+    """Twice to warm up, then so many times; the number of statements and the slowest one are the last run's."""
+    client = Client(SERVER_NAME=next((host for host in settings.ALLOWED_HOSTS if host not in ("*", "[::1]")), "testserver"))
+    client.force_login(owner())
+    client.get(page.url), client.get(page.url)
+    took = []
+    for _run in range(runs):
+        started = time.perf_counter()
+        answer = client.get(page.url)
+        took.append((time.perf_counter() - started) * 1000)
+        if answer.status_code != 200:
+            raise RuntimeError(f"{page.url}: {answer.status_code}")
+    with CaptureQueriesContext(connection) as queries:
+        client.get(page.url)
+    slowest = max(queries.captured_queries, key=lambda query: float(query["time"]), default={"time": "0", "sql": ""})
+    p95 = sorted(took)[max(0, round(len(took) * 0.95) - 1)]
+    sql_ms = sum(float(query["time"]) for query in queries.captured_queries) * 1000
+    return Found(statistics.median(took), p95, len(queries), sql_ms, f"{slowest['time']} s: {slowest['sql']}")
