@@ -4,17 +4,19 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 
+from backoffice.bulk import moving
 from backoffice.pages import ChoiceFilter, Page
 from backoffice.words import WAITS_WORDS, tone_of
 from core.money import format_krw, format_usd
 from workflow.lookup import matching
+from workflow.many import MOST
 from workflow.models import InvoiceStatus, Order
 from workflow.process import State, Waits
 from workflow.queues import waiting_on
@@ -59,6 +61,11 @@ class OrderList(Page):
     list_select_related: Any = []
     list_before_template = "backoffice/order/list_tabs.html"
     ordering = ("-pk",)
+    actions = ("move_many",)
+
+    @admin.action(description=_("Move the chosen orders …"))
+    def move_many(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
+        return moving.chosen(request, queryset.order_by("-pk").values_list("pk", flat=True)[: MOST + 1])
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         # Prefetched, not joined: MariaDB would begin a join at the users and read them all.

@@ -1,6 +1,6 @@
 """The rows of one order: `orders.py` (order, items), `payments.py` (quotes, invoices, attempts), `ledger.py` (money that moved: ledger,
-refunds, price differences, disputes), `shipments.py` (parcels and what couriers say) and `journal.py` (what happened, and what staff
-must look at)."""
+refunds, price differences, disputes), `shipments.py` (parcels and what couriers say), `journal.py` (what happened, and what staff
+must look at) and `price_saves.py` (what the bulk price page can put back)."""
 
 from workflow.models.journal import OrderEvent, StaffTask
 from workflow.models.ledger import (
@@ -31,6 +31,7 @@ from workflow.models.payments import (
     Quote,
     StripeEvent,
 )
+from workflow.models.price_saves import PriceSave, SavedPrices
 from workflow.models.shipments import Parcel, TrackingEvent
 
 __all__ = [
@@ -55,12 +56,14 @@ __all__ = [
     "OrderEvent",
     "Parcel",
     "PayLink",
+    "PriceSave",
     "Quote",
     "Reconciliation",
     "Refund",
     "RefundLine",
     "RefundReason",
     "RefundStatus",
+    "SavedPrices",
     "StaffTask",
     "StripeEvent",
     "TrackingEvent",
