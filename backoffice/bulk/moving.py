@@ -86,7 +86,7 @@ def chosen(request: HttpRequest, order_ids: Iterable[int]) -> HttpResponse:
 
 
 def url_of(order_ids: Iterable[int], **more: str) -> str:
-    return reverse("admin:many") + "?" + urlencode({"ids": ",".join(map(str, order_ids)), **more}, safe=",")
+    return reverse("admin:many") + "?" + urlencode({"ids": ",".join(map(str, order_ids)), **more})
 
 
 def page(request: HttpRequest, *, frame: Mapping[str, Any]) -> HttpResponse:

@@ -127,12 +127,12 @@ def _undo(last: price_sheet.PriceSave) -> dict[str, Any]:
 def script_words() -> dict[str, str]:
     """What bulk.js says, in the reader's language."""
     return {
-        "changed": _("{n} orders changed"),
+        "changed": _("Changed orders: {n}"),
         "unchanged": _("Nothing changed"),
-        "unread": _("{n} cells cannot be read"),
+        "unread": _("Cells that cannot be read: {n}"),
         "not_whole": _("Please enter a whole number."),
-        "did_not_fit": _("{n} pasted values did not fit: {values}"),
-        "confirm": _("Confirm the prices of {n} orders? Each customer gets the bill and can pay it."),
+        "did_not_fit": _("Pasted values that did not fit: {values}"),
+        "confirm": _("Confirm the prices? Orders: {n}. Each customer gets the bill and can pay it."),
         "nothing": _("Nothing to save."),
         "none_ticked": _("No order is ticked."),
         "saving": _("Saving …"),

@@ -46,7 +46,6 @@ class Run:
     outcomes: list[Outcome] = field(default_factory=list)
     #: of orders that were not chosen and have typed cells
     pending: list[TypedOrder] = field(default_factory=list)
-    save: PriceSave | None = None
 
     def count(self, kind: str) -> int:
         return sum(outcome.kind == kind for outcome in self.outcomes)
@@ -66,18 +65,17 @@ class Run:
 def save_and_confirm(typed: Sequence[TypedOrder], *, chosen: Collection[int] | None, confirm: Collection[int], by: By) -> Run:
     """Save the typed orders that are chosen (None: all that were changed), and confirm the prices of those in `confirm`."""
     orders = {order.pk: order for order in price_sheet.loaded(sorted(one.order_id for one in typed))}
-    run = Run(save=price_sheet.begin_save(by=by))
+    run, save = Run(), price_sheet.begin_save(by=by)
     for one in sorted(typed, key=lambda one: one.order_id):
         order = orders.get(one.order_id)
         found = typing_.values(one, items=order.items.all() if order else ())
         is_changed = typing_.is_changed(one, found)
         if one.order_id in confirm or (is_changed and (chosen is None or one.order_id in chosen)):
-            run.outcomes.append(_one(one, found, order=order, save=run.save, confirm=one.order_id in confirm, by=by))
+            run.outcomes.append(_one(one, found, order=order, save=save, confirm=one.order_id in confirm, by=by))
         elif is_changed:
             run.pending.append(one)
     if not any(outcome.kind in ("saved", "confirmed") or outcome.is_saved for outcome in run.outcomes):
-        price_sheet.forget_if_empty(run.save)
-        run.save = None
+        price_sheet.forget_if_empty(save)
     return run.with_meanwhile()
 
 

@@ -2,12 +2,12 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from backoffice.numbers import WholeField
@@ -35,7 +35,7 @@ class TypedOrder:
         return (self.prices if name == "price" else self.names).get(item_id)
 
 
-def read(data: QueryDict) -> list[TypedOrder]:
+def read(data: Mapping[str, Any]) -> list[TypedOrder]:
     """Every order of which something came along, in the form's order. A cell without its order's `seen` counts as typed over version 0."""
     found: dict[int, TypedOrder] = {}
     for name, text in data.items():

@@ -174,7 +174,7 @@ document.addEventListener("DOMContentLoaded", () => {
       }),
     );
     touched.forEach((order) => total(order));
-    say(left.length ? fill(words.did_not_fit, { n: left.length, values: left.join(", ") }) : "", true);
+    say(left.length ? fill(words.did_not_fit, { values: left.join(", ") }) : "", true);
   });
 
   // --- Saving ----------------------------------------------------------------------------------------------------------
