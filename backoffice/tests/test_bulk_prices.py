@@ -108,7 +108,7 @@ def test_customers_text_is_text(buyer):
     Order.objects.filter(pk=order.pk).update(note=poison)
     for answer in (buyer.get(URL), buyer.post(URL, form(cells(reload(order), poison)))):
         body = answer.content.decode()
-        assert "<script>alert" not in body and "<img src=x" not in body and 'href="javascript' not in body
+        assert not [bad for bad in ("<script>alert", "<img src=x", 'href="javascript') if bad in body]
         assert "&lt;script&gt;alert(1)" in body
 
 
@@ -240,7 +240,8 @@ def test_who_was_quicker_is_said_on_the_row_and_nothing_is_lost(buyer, orders):
     first = next(row for row in answer.context["orders"] if row.order.pk == orders[0].pk)
     assert answer.status_code == 422
     assert first.outcome.words == "Not saved: Somebody changed this order meanwhile. Please look at it again."
-    assert f"Meanwhile: {colleague.user.nickname} : Prices entered ( unit prices 1: ₩9,000 )" in shown(answer)
+    meanwhile = shown(answer).partition("Meanwhile:")[2].partition("₩9,000")
+    assert "".join(meanwhile[:2]).split() == f"{colleague.user.nickname} : Prices entered (unit prices 1: ₩9,000".split()
     assert [one.price.text for one in first.items] == ["1000", "2000"]
     assert [priced(order) for order in orders] == [[9_000, None], [5_000, None], [8_000, None]]
     # and saving again, knowing it, goes through
