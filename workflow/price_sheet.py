@@ -20,7 +20,7 @@ from workflow.models import Item, Order, PriceSave, SavedPrices
 from workflow.models.orders import DEAD
 from workflow.process import State
 from workflow.queues import NOT_ASKED
-from workflow.transitions import By, TransitionRefused, lock_order, retried
+from workflow.transitions import By, TransitionRefused, retried
 
 UNDO_WITHIN = timedelta(days=1)
 KEPT_FOR = timedelta(days=7)
@@ -83,7 +83,7 @@ def save_one(
     order_id: int, *, prices: Mapping[int, int | None], names: Mapping[int, str], by: By, seen_version: int, remembered: PriceSave
 ) -> Order | None:
     """Save what differs from what the order has, and remember what it had; None where nothing differs (also when pressed twice)."""
-    items = {item.pk: item for item in lock_order(order_id).items.all()}
+    items = _locked_items(order_id)
     differing = {pk: price for pk, price in prices.items() if pk not in items or items[pk].price_krw != price}
     renamed = {pk: name for pk, name in names.items() if pk not in items or items[pk].name != name.strip()}
     if not differing and not renamed:
@@ -92,6 +92,13 @@ def save_one(
     order = work.price_items(order_id, prices=differing, names=renamed, by=by, seen_version=seen_version)
     SavedPrices.objects.create(save_of=remembered, order=order, version_after=order.version, before=before)
     return order
+
+
+def _locked_items(order_id: int) -> dict[int, Item]:
+    """Under the order's lock, which `work.price_items` then takes again with all that it looks at."""
+    if Order.objects.select_for_update().filter(pk=order_id).values_list("pk", flat=True).first() is None:
+        raise NotFound
+    return {item.pk: item for item in Item.objects.filter(order=order_id)}
 
 
 # --- Putting back ---------------------------------------------------------------------------------------------------------
@@ -116,7 +123,7 @@ def rows_to_undo(save_id: int, *, by: By) -> list[SavedPrices]:
 def undo_one(row_id: int, *, by: By) -> Order:
     """Put back what one order had, if nothing happened to it since."""
     order_id = SavedPrices.objects.values_list("order_id", flat=True).get(pk=row_id)
-    lock_order(order_id)
+    _locked_items(order_id)
     row = SavedPrices.objects.get(pk=row_id)
     if row.undone_at:
         raise TransitionRefused(_("This is put back already."), code="undone_already")

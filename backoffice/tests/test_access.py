@@ -68,6 +68,8 @@ def urls(order) -> list[str]:
         "/admin/",
         *LISTS,
         "/admin/unapplied/",
+        "/admin/prices/",
+        f"/admin/many/?ids={order.pk}&move=record_return",
         "/admin/workflow/refund/report/",
         f"/admin/workflow/refund/{refund.pk}/decline/",
         f"/admin/workflow/refund/{refund.pk}/hand/",

@@ -186,8 +186,10 @@ document.addEventListener("DOMContentLoaded", () => {
     if (button.value === "confirm") return ticked;
     return button.value === "save" ? [...dirty.keys()] : ticked.filter((order) => dirty.has(order));
   };
+  /** The cookie's token rather than the form's: whoever signs in again elsewhere gets a new one, and can then still save this page. */
+  const token = () => /(?:^|; )(?:__Host-)?csrftoken=([^;]+)/.exec(document.cookie)?.[1] ?? form.elements.csrfmiddlewaretoken.value;
   const bodyOf = (button, orders) => {
-    const body = new URLSearchParams({ csrfmiddlewaretoken: form.elements.csrfmiddlewaretoken.value, [button.name]: button.value });
+    const body = new URLSearchParams({ [button.name]: button.value });
     for (const order of orders) {
       body.append("tick", order.dataset.order);
       order.querySelectorAll("[type=hidden], [data-cell]").forEach((input) => body.append(input.name, input.value));
@@ -234,7 +236,7 @@ document.addEventListener("DOMContentLoaded", () => {
         method: "POST",
         body,
         credentials: "same-origin",
-        headers: { Accept: "application/json" },
+        headers: { Accept: "application/json", "X-CSRFToken": token() },
       });
       const said = await answer.json();
       for (const result of said.results) {
