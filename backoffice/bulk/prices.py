@@ -21,7 +21,7 @@ from django.utils.translation import ngettext
 from backoffice.access import acting
 from backoffice.bulk import saving
 from backoffice.bulk.saving import Outcome, Run
-from backoffice.bulk.typed import TypedOrder, read, seen_of
+from backoffice.bulk.typed import TypedOrder, read, seen_of, values
 from backoffice.orders.pricing_hints import rate_and_fee
 from core.errors import BidangilError, Invalid
 from workflow import price_sheet, pricing
@@ -55,28 +55,30 @@ class SheetItem:
 
 
 class SheetOrder:
-    """An order's rows; with what was typed where the form comes back."""
+    """An order's rows; where the form comes back, with what was typed over and is not saved."""
 
     def __init__(self, order: Order, *, typed: TypedOrder | None, outcome: Outcome | None, terms: Mapping[str, Any]) -> None:
-        self.order, self.outcome = order, outcome
+        self.order, self.outcome, items = order, outcome, live_items(order)
         self.seen = seen_of(order)
-        if typed and not outcome:  # not part of this press: still typed over what the person saw
-            self.seen = f"{typed.version}.{typed.digest}"
-        kept = typed if outcome is None or (outcome.is_refused and not outcome.is_saved) else None
+        kept: dict[tuple[str, int], str] = {}
+        if typed and outcome is None:  # not part of this press: as it was sent, over what the person saw
+            self.seen, kept = f"{typed.version}.{typed.digests}", typed.cells()
+        elif typed and outcome and outcome.is_refused and not outcome.is_saved:
+            over = values(typed, items=items).touched
+            kept = {cell: text for cell, text in typed.cells().items() if cell in over}
         errors = outcome.errors if outcome else {}
-        self.items = [SheetItem(item, *(_cell(item, name, kept, errors) for name in ("name", "price"))) for item in live_items(order)]
+        self.items = [SheetItem(item, *(_cell(item, name, kept, errors) for name in ("name", "price"))) for item in items]
         self.bill = pricing.items_quote(order, rate=terms["rate"], policy=terms["policy"]) if terms["rate"] and terms["policy"] else None
-        self.goods_krw = sum(item.line_krw or 0 for item in live_items(order))
+        self.goods_krw = sum(item.line_krw or 0 for item in items)
 
     @property
     def fee_krw(self) -> int:
         return self.bill.total_krw - self.goods_krw if self.bill else 0
 
 
-def _cell(item: Item, name: str, typed: TypedOrder | None, errors: Mapping[str, str]) -> Cell:
+def _cell(item: Item, name: str, kept: Mapping[tuple[str, int], str], errors: Mapping[str, str]) -> Cell:
     field, saved = f"{name}-{item.order_id}-{item.pk}", saving.text(item, name)
-    text = typed.text(name, item.pk) if typed else None
-    return Cell(field, saved if text is None else text, saved, errors.get(field, ""))
+    return Cell(field, kept.get((name, item.pk), saved), saved, errors.get(field, ""))
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def save_and_confirm(typed: Sequence[TypedOrder], *, chosen: Collection[int] | N
     for one in sorted(typed, key=lambda one: one.order_id):
         order = orders.get(one.order_id)
         found = typing_.values(one, items=order.items.all() if order else ())
-        is_changed = typing_.is_changed(one, found)
+        is_changed = bool(found.touched)
         if one.order_id in confirm or (is_changed and (chosen is None or one.order_id in chosen)):
             run.outcomes.append(_one(one, found, order=order, save=save, confirm=one.order_id in confirm, by=by))
         elif is_changed:
@@ -83,10 +83,10 @@ def _one(one: TypedOrder, found: Values, *, order: Order | None, save: PriceSave
     number = order.number if order else str(one.order_id)
     if found.errors:
         return Outcome(one.order_id, number, "refused", _("Not saved: please correct the marked cells."), errors=found.errors)
+    prices = {pk: price for pk, price in found.prices.items() if ("price", pk) in found.touched}
+    names = {pk: name for pk, name in found.names.items() if ("name", pk) in found.touched}
     saved, refused = attempt(
-        lambda: price_sheet.save_one(
-            one.order_id, prices=found.prices, names=found.names, by=by, seen_version=one.version, remembered=save
-        ),
+        lambda: price_sheet.save_one(one.order_id, prices=prices, names=names, by=by, seen_version=one.version, remembered=save),
         about=number,
     )
     if refused:
@@ -112,7 +112,7 @@ def undo(save_id: int, *, typed: Sequence[TypedOrder], by: By) -> Run:
     rows = price_sheet.rows_to_undo(save_id, by=by)
     run = Run(outcomes=[_undo_one(row, by=by) for row in rows])
     done = {outcome.order_id for outcome in run.outcomes}
-    run.pending = [one for one in typed if one.order_id not in done and typing_.is_changed(one, typing_.values(one, items=()))]
+    run.pending = [one for one in typed if one.order_id not in done and typing_.values(one, items=()).touched]
     return run.with_meanwhile()
 
 

@@ -17,7 +17,8 @@ from workflow.models import Item, Order
 from workflow.work import most_price_krw
 
 _CELL = re.compile(r"(price|name)-([0-9]{1,18})-([0-9]{1,18})")
-_SEEN = re.compile(r"([0-9]{1,9})\.([0-9a-f]{12})")
+_SEEN = re.compile(r"([0-9]{1,9})\.([0-9a-f]{0,2000})")
+DIGITS = 6
 PRICE, NAME = WholeField(required=False), forms.CharField(max_length=200, required=False)
 
 
@@ -27,12 +28,12 @@ class TypedOrder:
 
     order_id: int
     version: int
-    digest: str
+    digests: str
     prices: dict[int, str] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
 
-    def text(self, name: str, item_id: int) -> str | None:
-        return (self.prices if name == "price" else self.names).get(item_id)
+    def cells(self) -> dict[tuple[str, int], str]:
+        return {("price", pk): text for pk, text in self.prices.items()} | {("name", pk): text for pk, text in self.names.items()}
 
 
 def read(data: Mapping[str, Any]) -> list[TypedOrder]:
@@ -59,11 +60,12 @@ def read(data: Mapping[str, Any]) -> list[TypedOrder]:
 
 @dataclass
 class Values:
-    """The cells of an order that can be read, and what is wrong with the others by the names of their fields."""
+    """The cells of an order that can be read, what is wrong with the others by the names of their fields, and which were typed over."""
 
     prices: dict[int, int | None] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    touched: set[tuple[str, int]] = field(default_factory=set)
 
 
 def values(typed: TypedOrder, *, items: Iterable[Item]) -> Values:
@@ -78,6 +80,7 @@ def values(typed: TypedOrder, *, items: Iterable[Item]) -> Values:
             found.names[pk] = NAME.clean(text)
         except ValidationError as wrong:
             found.errors[f"name-{typed.order_id}-{pk}"] = wrong.messages[0]
+    found.touched = touched(typed, found)
     return found
 
 
@@ -89,20 +92,29 @@ def _price(text: str, item: Item | None) -> int | None:
     return price
 
 
-# --- Was anything typed? --------------------------------------------------------------------------------------------------
+# --- What was typed over --------------------------------------------------------------------------------------------------
 
 
 def seen_of(order: Order) -> str:
-    """What goes into `seen-<order>`: the version, and a short digest of the cells as they are shown."""
-    return f"{order.version}.{_digest((item.pk, item.price_krw, item.name) for item in live_items(order))}"
+    """What goes into `seen-<order>`: the version, and for each cell as it is shown a short digest."""
+    items = sorted(live_items(order), key=lambda item: item.pk)
+    return f"{order.version}." + "".join(_digest(item.price_krw) + _digest(item.name) for item in items)
 
 
-def is_changed(typed: TypedOrder, found: Values) -> bool:
-    """Whether the person changed a cell; without it, a page sent back whole would undo what colleagues typed meanwhile."""
-    cells = sorted({*typed.prices, *typed.names})
-    return bool(found.errors) or typed.digest != _digest((pk, found.prices.get(pk), found.names.get(pk, "")) for pk in cells)
+def touched(typed: TypedOrder, found: Values) -> set[tuple[str, int]]:
+    """The cells that the person typed over. Without it a page sent back whole would undo what colleagues typed meanwhile."""
+    pks = sorted({*typed.prices, *typed.names})
+    cells = [cell for pk in pks for cell in (("price", pk), ("name", pk))]
+    now = "".join(_digest(found.prices.get(pk)) + _digest(found.names.get(pk, "")) for pk in pks)
+    if len(typed.digests) != len(now):
+        return set(cells)  # not as we sent it
+    wrong = {(name, pk) for name, pk in cells if f"{name}-{typed.order_id}-{pk}" in found.errors}
+    return wrong | {cell for n, cell in enumerate(cells) if _nth(now, n) != _nth(typed.digests, n)}
 
 
-def _digest(cells: Iterable[tuple[int, int | None, str]]) -> str:
-    said = "\n".join(f"{pk}\t{price}\t{name}" for pk, price, name in sorted(cells, key=lambda cell: cell[0]))
-    return hashlib.blake2s(said.encode(), digest_size=6).hexdigest()
+def _nth(digests: str, n: int) -> str:
+    return digests[n * DIGITS : (n + 1) * DIGITS]
+
+
+def _digest(value: int | str | None) -> str:
+    return hashlib.blake2s(repr(value).encode(), digest_size=DIGITS // 2).hexdigest()

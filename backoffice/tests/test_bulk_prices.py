@@ -251,6 +251,17 @@ def test_who_was_quicker_is_said_on_the_row_and_nothing_is_lost(buyer, orders):
     assert priced(orders[0]) == [1_000, 2_000]
 
 
+def test_a_cell_that_was_not_typed_over_shows_what_the_colleague_saved(buyer, orders):
+    """Else pressing again would silently take back the colleague's price."""
+    sent = form(cells(orders[0], "", "2000"))
+    work.price_items(orders[0].pk, prices={orders[0].items.get(position=1).pk: 9_000}, by=by(Role.BUYER))
+    answer = buyer.post(URL, sent)
+    first = next(row for row in answer.context["orders"] if row.order.pk == orders[0].pk)
+    assert [(one.price.text, one.price.is_changed) for one in first.items] == [("9,000", False), ("2000", True)]
+    buyer.post(URL, form({f"seen-{orders[0].pk}": first.seen} | {c.name: c.text for one in first.items for c in (one.price, one.name)}))
+    assert priced(orders[0]) == [9_000, 2_000]
+
+
 def test_the_script_gets_the_same_in_json(buyer, orders):
     colleague = by(Role.BUYER)
     work.price_items(orders[0].pk, prices={orders[0].items.get(position=1).pk: 9_000}, by=colleague)

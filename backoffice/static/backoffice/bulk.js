@@ -208,10 +208,11 @@ document.addEventListener("DOMContentLoaded", () => {
     }
     if (result.seen) order.querySelector("[type=hidden]").value = result.seen;
     for (const cell of order.querySelectorAll("[data-cell]")) {
+      // what this person typed stays where it is not saved; the other cells show what a colleague may have saved meanwhile
+      const isTypedSince = sent && cell.value !== sent.get(cell.name);
+      const isTyped = isTypedSince || (isChanged(cell) && (!sent || (result.kind === "refused" && !result.is_saved)));
       if (cell.name in result.cells) saved.set(cell, result.cells[cell.name]);
-      const isKept = result.kind === "refused" && !result.is_saved;
-      const typedSince = sent ? cell.value !== sent.get(cell.name) : isChanged(cell) && dirty.get(order)?.has(cell);
-      put(cell, isKept || typedSince ? cell.value : saved.get(cell));
+      put(cell, isTyped ? cell.value : saved.get(cell));
       if (result.errors[cell.name]) mark(cell, result.errors[cell.name]);
     }
     if (result.kind === "confirmed") {
