@@ -192,6 +192,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const body = new URLSearchParams({ [button.name]: button.value });
     for (const order of orders) {
       body.append("tick", order.dataset.order);
+      order.querySelectorAll("[data-cell]").forEach(tidy);
       order.querySelectorAll("[type=hidden], [data-cell]").forEach((input) => body.append(input.name, input.value));
     }
     return body;
