@@ -64,6 +64,8 @@ def one_page(*, after: Place | None = None, items: int) -> tuple[list[int], Plac
 # --- Saving ---------------------------------------------------------------------------------------------------------------
 
 
+@retried
+@transaction.atomic
 def begin_save(*, by: By) -> PriceSave:
     """What the orders of one press are remembered under. Old ones of this person go."""
     user = _person(by)
@@ -139,6 +141,8 @@ def column(said: Mapping[int, Mapping[str, Any]], name: str) -> dict[int, Any]:
     return {pk: row[name] for pk, row in said.items()}
 
 
+@retried
+@transaction.atomic
 def forget_if_empty(saved: PriceSave) -> None:
     """A press that changed nothing leaves nothing to put back."""
     if not saved.rows.exists():

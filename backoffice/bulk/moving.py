@@ -174,4 +174,4 @@ def _move(order: Order, spec: Spec, *, version: int, facts: Mapping[str, Any], b
     moved, refused = attempt(lambda: ask(order.pk, spec.name, by=by, seen_version=version, **facts), about=order.number)
     if refused:
         return Row(order, refused, "refused", str(refused))
-    return Row(moved or order, None, "moved", what_is_next(spec, moved or order))
+    return Row(order, None, "moved", what_is_next(spec, moved or order))

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.forms import Media
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
@@ -112,6 +113,7 @@ def context(request: HttpRequest, *, typed: Sequence[TypedOrder] = (), run: Run 
         "first_url": _url(None),
         "undo": _undo(last) if last else None,
         "words": json.dumps(script_words()),
+        "script": Media(js=["backoffice/bulk.js"]),
     }
 
 
@@ -203,7 +205,7 @@ def _pressed(request: HttpRequest, act: Callable[[HttpRequest, list[TypedOrder]]
         last = price_sheet.last_save(by=acting(request))
         said = {"said": summary(run), "results": saving.as_json(run.outcomes), "undo": _undo(last)["url"] if last else ""}
         return JsonResponse(said, status=422 if run.refused else 200)
-    if run.refused or run.pending or len(typed) > ORDERS_A_SAVE:
+    if run.refused or run.pending:
         (messages.warning if run.refused else messages.success)(request, summary(run))
         return _shown(request, typed, run, status=422 if run.refused else 200, frame=frame)
     messages.success(request, summary(run))

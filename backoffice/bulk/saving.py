@@ -74,8 +74,7 @@ def save_and_confirm(typed: Sequence[TypedOrder], *, chosen: Collection[int] | N
             run.outcomes.append(_one(one, found, order=order, save=save, confirm=one.order_id in confirm, by=by))
         elif is_changed:
             run.pending.append(one)
-    if not any(outcome.kind in ("saved", "confirmed") or outcome.is_saved for outcome in run.outcomes):
-        price_sheet.forget_if_empty(save)
+    price_sheet.forget_if_empty(save)
     return run.with_meanwhile()
 
 
