@@ -55,6 +55,11 @@ def why_not(order: Order, spec: Spec, *, by: By) -> TransitionRefused | None:
     except TransitionRefused as refused:
         if not (spec.closes_attempt and refused.code == "checkout_open"):  # asking for the move closes it
             return refused
+    return own_page(order, spec)
+
+
+def own_page(order: Order, spec: Spec) -> TransitionRefused | None:
+    """What is given back for things that are bought already is a sum of its own for each item."""
     if Write.PLAN_REFUNDS in spec.also and not giving_back.is_untouched(order):
         return TransitionRefused(_("Things are bought already: what goes back is decided on the order's own page."), code="needs_own_page")
     return None

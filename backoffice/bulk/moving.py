@@ -19,7 +19,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from backoffice.access import acting
-from backoffice.bulk.one_by_one import attempt, happened_since
+from backoffice.bulk.one_by_one import attempt, deadline, happened_since
 from backoffice.orders.history import Happening
 from backoffice.orders.moves import fact_field, follows, what_is_next
 from backoffice.words import WAITS_WORDS, tone_of
@@ -157,7 +157,8 @@ def _press(request: HttpRequest, spec: Spec, *, frame: Mapping[str, Any]) -> Htt
 
 def move_all(spec: Spec, *, seen: Mapping[int, int], facts: Mapping[str, Any], by: By) -> list[Row]:
     """Ask for the move of each order at the version that was seen, one after the other, whatever becomes of the others."""
-    rows = [_move(order, spec, version=seen[order.pk], facts=facts, by=by) for order in many.loaded(seen)]
+    until = deadline()
+    rows = [_move(order, spec, version=seen[order.pk], facts=facts, by=by, until=until) for order in many.loaded(seen)]
     quicker = {row.order.pk: seen[row.order.pk] for row in rows if row.refused and row.refused.code == "changed_meanwhile"}
     for pk, happened in happened_since(quicker).items():
         row = next(row for row in rows if row.order.pk == pk)
@@ -167,11 +168,10 @@ def move_all(spec: Spec, *, seen: Mapping[int, int], facts: Mapping[str, Any], b
     return rows
 
 
-def _move(order: Order, spec: Spec, *, version: int, facts: Mapping[str, Any], by: By) -> Row:
-    refused: BidangilError | None
-    if order.version == version and (own_page := many.why_not(order, spec, by=by)):
+def _move(order: Order, spec: Spec, *, version: int, facts: Mapping[str, Any], by: By, until: float) -> Row:
+    if order.version == version and (own_page := many.own_page(order, spec)):
         return Row(order, own_page, "refused", str(own_page))
-    moved, refused = attempt(lambda: ask(order.pk, spec.name, by=by, seen_version=version, **facts), about=order.number)
+    moved, refused = attempt(lambda: ask(order.pk, spec.name, by=by, seen_version=version, **facts), about=order.number, until=until)
     if refused:
         return Row(order, refused, "refused", str(refused))
     return Row(order, None, "moved", what_is_next(spec, moved or order))

@@ -1,6 +1,7 @@
 """Doing the same to many orders: one that cannot be done never stops the others and never hides what became of them."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -13,11 +14,18 @@ from workflow.models import OrderEvent
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+#: people and proxies give up on a page after half a minute, and would then not read what became of which order
+BUDGET_S = 20.0
 
 
 class Busy(Conflict):
     code = "busy"
     message = _("Somebody else is changing this order right now. Nothing of it was changed; please try again.")
+
+
+class NotBegun(Conflict):
+    code = "not_begun"
+    message = _("Not begun, as the orders before it took too long. Nothing of it was changed; please press again.")
 
 
 class Unexpected(BidangilError):
@@ -26,8 +34,15 @@ class Unexpected(BidangilError):
     message = _("This failed and nothing of this order was changed. The others are not affected.")
 
 
-def attempt(act: Callable[[], T], *, about: Any) -> tuple[T | None, BidangilError | None]:
+def deadline() -> float:
+    """When one press has had its time; for `attempt`."""
+    return time.monotonic() + BUDGET_S
+
+
+def attempt(act: Callable[[], T], *, about: Any, until: float) -> tuple[T | None, BidangilError | None]:
     """What came of it, or why not. `act` is one transaction, so that a failure leaves nothing half done."""
+    if time.monotonic() > until:
+        return None, NotBegun()
     try:
         return act(), None
     except BidangilError as refused:

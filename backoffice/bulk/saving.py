@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from backoffice.bulk import typed as typing_
-from backoffice.bulk.one_by_one import attempt, happened_since
+from backoffice.bulk.one_by_one import attempt, deadline, happened_since
 from backoffice.bulk.typed import TypedOrder, Values
 from backoffice.orders.history import Happening
 from core.errors import BidangilError
@@ -65,20 +65,20 @@ class Run:
 def save_and_confirm(typed: Sequence[TypedOrder], *, chosen: Collection[int] | None, confirm: Collection[int], by: By) -> Run:
     """Save the typed orders that are chosen (None: all that were changed), and confirm the prices of those in `confirm`."""
     orders = {order.pk: order for order in price_sheet.loaded(sorted(one.order_id for one in typed))}
-    run, save = Run(), price_sheet.begin_save(by=by)
+    run, save, until = Run(), price_sheet.begin_save(by=by), deadline()
     for one in sorted(typed, key=lambda one: one.order_id):
         order = orders.get(one.order_id)
         found = typing_.values(one, items=order.items.all() if order else ())
         is_changed = bool(found.touched)
         if one.order_id in confirm or (is_changed and (chosen is None or one.order_id in chosen)):
-            run.outcomes.append(_one(one, found, order=order, save=save, confirm=one.order_id in confirm, by=by))
+            run.outcomes.append(_one(one, found, order=order, save=save, confirm=one.order_id in confirm, by=by, until=until))
         elif is_changed:
             run.pending.append(one)
     price_sheet.forget_if_empty(save)
     return run.with_meanwhile()
 
 
-def _one(one: TypedOrder, found: Values, *, order: Order | None, save: PriceSave, confirm: bool, by: By) -> Outcome:
+def _one(one: TypedOrder, found: Values, *, order: Order | None, save: PriceSave, confirm: bool, by: By, until: float) -> Outcome:
     number = order.number if order else str(one.order_id)
     if found.errors:
         return Outcome(one.order_id, number, "refused", _("Not saved: please correct the marked cells."), errors=found.errors)
@@ -87,13 +87,14 @@ def _one(one: TypedOrder, found: Values, *, order: Order | None, save: PriceSave
     saved, refused = attempt(
         lambda: price_sheet.save_one(one.order_id, prices=prices, names=names, by=by, seen_version=one.version, remembered=save),
         about=number,
+        until=until,
     )
     if refused:
         return _refused(one, number, refused, words=_("Not saved: %(why)s"))
     if not confirm:
         return Outcome(one.order_id, number, "saved" if saved else "same", _("Saved.") if saved else _("Already so; nothing to save."))
     seen = saved.version if saved else one.version
-    _moved, refused = attempt(lambda: ask(one.order_id, CONFIRM, by=by, seen_version=seen), about=number)
+    _moved, refused = attempt(lambda: ask(one.order_id, CONFIRM, by=by, seen_version=seen), about=number, until=until)
     if refused:
         words = _("Saved, but not confirmed: %(why)s") if saved else _("Not confirmed: %(why)s")
         return _refused(one, number, refused, words=words, is_saved=saved is not None)
@@ -109,15 +110,16 @@ def _refused(one: TypedOrder, number: str, refused: BidangilError, *, words: str
 def undo(save_id: int, *, typed: Sequence[TypedOrder], by: By) -> Run:
     """Put back what a save replaced, where nothing happened since. Raises NotFound for somebody else's save."""
     rows = price_sheet.rows_to_undo(save_id, by=by)
-    run = Run(outcomes=[_undo_one(row, by=by) for row in rows])
+    until = deadline()
+    run = Run(outcomes=[_undo_one(row, by=by, until=until) for row in rows])
     done = {outcome.order_id for outcome in run.outcomes}
     run.pending = [one for one in typed if one.order_id not in done and typing_.values(one, items=()).touched]
     return run.with_meanwhile()
 
 
-def _undo_one(row: SavedPrices, *, by: By) -> Outcome:
+def _undo_one(row: SavedPrices, *, by: By, until: float) -> Outcome:
     number = row.order.number
-    _order, refused = attempt(lambda: price_sheet.undo_one(row.pk, by=by), about=number)
+    _order, refused = attempt(lambda: price_sheet.undo_one(row.pk, by=by), about=number, until=until)
     if refused is None:
         return Outcome(row.order_id, number, "undone", _("Put back."))
     changed_after = row.version_after if refused.code == "changed_meanwhile" else None

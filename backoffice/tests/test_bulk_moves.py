@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from backoffice.bulk import moving
+from backoffice.bulk import moving, one_by_one
 from backoffice.tests.conftest import fingerprint, said, shown
 from workflow import many, transitions
 from workflow.models import Order, OrderEvent
@@ -176,6 +176,15 @@ def test_one_that_breaks_hides_nothing_of_the_others(buyer, monkeypatch):
     answer = press(buyer, "confirm_item_prices", *orders)
     assert list(kinds(answer).values()) == ["moved", "refused", "moved"]
     assert "This failed and nothing of this order was changed." in shown(answer)
+
+
+def test_what_could_not_be_begun_in_time_is_said_and_left_alone(buyer, monkeypatch):
+    rate()
+    order = priced()
+    monkeypatch.setattr(one_by_one, "BUDGET_S", -1.0)
+    answer = press(buyer, "confirm_item_prices", order)
+    assert (kinds(answer), reload(order).version) == ({order.pk: "refused"}, order.version)
+    assert "Not begun, as the orders before it took too long." in shown(answer)
 
 
 def test_nothing_ticked(buyer):
