@@ -72,6 +72,11 @@ def _item(order: Order, item_id: int) -> Item:
     raise Invalid(_("This item is not part of the order."), field="item")
 
 
+def most_price_krw(item: Item) -> int:
+    """The dearest unit price that may be typed in for an item."""
+    return MAX_PRICE_KRW // item.quantity
+
+
 def _whole(value: Any, *, field: str, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise Invalid(_("A whole number from %(low)s to %(high)s is needed.") % {"low": low, "high": high}, field=field)
@@ -116,14 +121,15 @@ def _topic(topics: Mapping[str, Restriction], code: str) -> Restriction | None:
 @retried
 @transaction.atomic
 def price_items(
-    order_id: int, *, prices: Mapping[int, int], names: Mapping[int, str] | None = None, by: By, seen_version: int | None = None
+    order_id: int, *, prices: Mapping[int, int | None], names: Mapping[int, str] | None = None, by: By, seen_version: int | None = None
 ) -> Order:
-    """Unit prices in won by item id, and product names. Nothing is asked of the customer until the prices are confirmed."""
+    """Unit prices in won by item id (None takes a price back), and product names. Nothing is asked of the customer until they are
+    confirmed."""
     order = _begin(order_id, PRICE, by=by, seen_version=seen_version)
     changed, renamed = {}, {}
     for item_id, price in prices.items():
         item = _item(order, item_id)
-        item.price_krw = _whole(price, field="price_krw", low=1, high=MAX_PRICE_KRW // item.quantity)
+        item.price_krw = None if price is None else _whole(price, field="price_krw", low=1, high=most_price_krw(item))
         changed[item_id] = item
     for item_id, name in (names or {}).items():
         item = changed.setdefault(item_id, _item(order, item_id))

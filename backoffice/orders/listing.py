@@ -14,6 +14,7 @@ from django.utils.timezone import localtime, now
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.access import acting
+from backoffice.bulk import moving
 from backoffice.job_pages import each
 from backoffice.orders.desk import person
 from backoffice.orders.hint_badges import TONES
@@ -24,6 +25,7 @@ from core.accounts.models import User
 from core.money import format_krw, format_usd
 from workflow.assigning import candidates, give, may_assign
 from workflow.lookup import matching
+from workflow.many import MOST
 from workflow.messages import reply_due_at
 from workflow.models import InvoiceStatus, Order, RestrictionKind
 from workflow.process import State, Waits
@@ -116,13 +118,17 @@ def hint_pill(order: Order) -> SafeString | str:
 class OrderList(Page):
     list_display = ("number_link", "customer_name", "state_pill", "waits_pill", "looked_after", "item_count", "total", "age")
     list_filter = (StateFilter, WaitingFilter, HoldFilter, LateFilter, HintFilter, AssignedFilter, MessageFilter)
-    actions = ("take_chosen", "give_chosen", "let_go_chosen")
+    actions = ("move_many", "take_chosen", "give_chosen", "let_go_chosen")
     list_display_links = None
     search_fields = ("number",)
     search_help_text = _("Order, tracking or shop number, or e-mail")
     list_select_related: Any = []
     list_before_template = "backoffice/order/list_tabs.html"
     ordering = ("-pk",)
+
+    @admin.action(description=_("Move the chosen orders …"))
+    def move_many(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
+        return moving.chosen(request, queryset.order_by("-pk").values_list("pk", flat=True)[: MOST + 1])
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         # Prefetched, not joined: MariaDB would begin a join at the users and read them all.

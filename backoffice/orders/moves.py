@@ -52,7 +52,7 @@ class MoveForm(forms.Form):
         self.spec, self.order = spec, order
         for name, kind in spec.asks.items():
             if kind != "proof" or spec.proof_from:
-                self.fields[name] = _field(name, kind)
+                self.fields[name] = fact_field(name, kind)
         if spec.name == "cancel" and not giving_back.is_untouched(order):
             self.fields["our_fault"] = forms.BooleanField(
                 required=False, label=_("It is our fault"), help_text=_("Then everything goes back, our fees too.")
@@ -89,7 +89,7 @@ def money_facts(said: Mapping[str, Any]) -> dict[str, Any]:
     return facts | ({"shops_give_back_krw": given} if given else {})
 
 
-def _field(name: str, kind: str) -> forms.Field:
+def fact_field(name: str, kind: str) -> forms.Field:
     words: dict[str, Any] = {"label": FACT_LABELS.get(name, name), "help_text": FACT_HINTS.get(name, "")}
     if kind == "datetime":
         return forms.DateTimeField(widget=forms.DateTimeInput(attrs={"type": "datetime-local"}), **words)

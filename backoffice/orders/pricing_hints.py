@@ -20,10 +20,15 @@ def _policy() -> FeePolicy | None:
 
 
 def prices(_order: Order) -> dict[str, Any]:
+    return rate_and_fee()
+
+
+def rate_and_fee() -> dict[str, Any]:
     """Today's rate and service fee, which the confirmation will freeze."""
     policy = _policy()
     return {
         "rate": pricing.usable_rate(),
+        "policy": policy,
         "fee_words": fee_words(policy.service_fee_bp, flat_krw=policy.service_fee_flat_krw) if policy else "",
         "fee_rule": json.dumps(fees.service_fee_rule(policy)) if policy else "",
     }

@@ -84,6 +84,8 @@ def urls(order) -> list[str]:
         "/admin/unapplied/",
         *(f"/admin/{path}" for path in ("settings/", "letters/", "letters/ship/", "letters/ship/ko/mail/")),
         f"/admin/letters/ship/?order={order.number}",
+        "/admin/prices/",
+        f"/admin/many/?ids={order.pk}&move=record_return",
         "/admin/workflow/refund/report/",
         f"/admin/workflow/refund/{refund.pk}/decline/",
         f"/admin/workflow/refund/{refund.pk}/hand/",

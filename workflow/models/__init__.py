@@ -1,8 +1,8 @@
 """The rows of one order: `orders.py` (order, items), `payments.py` (quotes, invoices, attempts), `ledger.py` (money that moved: ledger,
 refunds, price differences, disputes), `shipments.py` (parcels and what couriers say) and `journal.py` (what happened, and what staff
-must look at). `notes.py`, `messages.py` and `presence.py` are what people say about it, and who is looking. Of no order:
-`promises.py` (how long things may wait for us), `figures.py` (sums by day), `restrictions.py` (restricted goods), `couriers.py`
-(what staff set about couriers)."""
+must look at). `notes.py`, `messages.py` and `presence.py` are what people say about it, and who is looking; `price_saves.py` is what
+the bulk price page can put back. Of no order: `promises.py` (how long things may wait for us), `figures.py` (sums by day),
+`restrictions.py` (restricted goods), `couriers.py` (what staff set about couriers)."""
 
 from workflow.models.couriers import CourierSetting
 from workflow.models.exports import ExportChoice, ExportLog
@@ -39,6 +39,7 @@ from workflow.models.payments import (
     StripeEvent,
 )
 from workflow.models.presence import OrderViewer
+from workflow.models.price_saves import PriceSave, SavedPrices
 from workflow.models.promises import Holiday, Promise, PromiseChange
 from workflow.models.reading import PersonalDataRead
 from workflow.models.restrictions import Restriction, RestrictionKind
@@ -75,6 +76,7 @@ __all__ = [
     "Parcel",
     "PayLink",
     "PersonalDataRead",
+    "PriceSave",
     "Promise",
     "PromiseChange",
     "Quote",
@@ -85,6 +87,7 @@ __all__ = [
     "RefundStatus",
     "Restriction",
     "RestrictionKind",
+    "SavedPrices",
     "StaffTask",
     "StripeEvent",
     "TrackingEvent",

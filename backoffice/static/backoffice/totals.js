@@ -5,7 +5,7 @@
 (() => {
   /** `12,000`, `₩12,000`, `１２０００원` -> 12000n; null where it is no whole number. */
   const whole = (text) => {
-    const digits = text.normalize("NFKC").replace(/[\s,_'₩￦$]|원$/g, "");
+    const digits = text.normalize("NFKC").trim().replace(/[\s,_'₩￦$]|원$|won$|krw|usd/gi, "");
     return /^\d{1,15}$/.test(digits) ? BigInt(digits) : null;
   };
   const halfUp = (above, below) => (2n * above + below) / (2n * below);
@@ -39,7 +39,9 @@
   };
 
   const money = (root) => {
-    const rate = rateOf(root.dataset.rate);
+    // many orders on one page share their terms: those of the nearest element that has them
+    const terms = root.closest("[data-rate], [data-fee]")?.dataset || {};
+    const rate = rateOf(terms.rate);
     let goods = 0n;
     let cents = rate ? 0n : null;
     for (const input of root.querySelectorAll("[data-price]")) {
@@ -52,7 +54,7 @@
       goods += line ?? 0n;
       if (cents !== null) cents += lineCents ?? 0n;
     }
-    const { fee, feeCents, words } = feeOn(ruleOf(root.dataset.fee), goods, cents, rate);
+    const { fee, feeCents, words } = feeOn(ruleOf(terms.fee), goods, cents, rate);
     if (words) put(root, "fee-words", words);
     put(root, "goods-krw", krw(goods));
     put(root, "goods-usd", usd(cents));
@@ -112,6 +114,7 @@
 
   const kinds = { parcel, refund };
   const total = (root, changed) => (kinds[root.dataset.totals] || money)(root, changed);
+  window.boTotals = { whole, group, total };
   const all = () => document.querySelectorAll("[data-totals]").forEach((root) => total(root));
 
   document.addEventListener("input", (event) => {

@@ -1,0 +1,124 @@
+"""The price page in a real browser: thirty items priced with the keyboard and a pasted block, one mended, saved and put back."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from backoffice.tests import test_browser
+from backoffice.tests.test_browser import PASSWORD, Shop, page, shop  # noqa: F401 - its fixtures
+
+pytestmark = test_browser.pytestmark
+
+ORDERS = """
+from workflow.tests import factories
+for _ in range(5):
+    factories.order_at("quote_approved", items=6)
+"""
+QUICKER = """
+from workflow import work
+from workflow.models import Order
+from workflow.tests import factories
+order = Order.objects.get(pk={order})
+work.price_items(order.pk, prices={{order.items.get(position=1).pk: 9000}}, by=factories.by("buyer"))
+"""
+#: what the server has of these orders
+STORED = """async (orders) => {
+  const page = new DOMParser().parseFromString(await (await fetch("/admin/prices/")).text(), "text/html");
+  return orders.flatMap((pk) => [...page.querySelectorAll(`[data-order="${pk}"] [data-cell=name]`)].map((name) =>
+    `${name.value}|${name.closest("tr").querySelector("[data-cell=price]").value}`));
+}"""
+PASTE = """(text) => {
+  const data = new DataTransfer();
+  data.setData("text/plain", text);
+  document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+}"""
+
+
+@pytest.fixture
+def answers(page: Any) -> Iterator[None]:  # noqa: F811
+    """Every question of the browser's own is answered with yes; errors of the page's scripts fail the test."""
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("dialog", lambda dialog: dialog.accept())
+    yield
+    assert errors == []
+
+
+def said(page: Any, words: str) -> None:  # noqa: F811
+    page.locator(f"[data-said] >> text={words}").wait_for()
+
+
+def test_thirty_items_with_the_keyboard_and_a_pasted_block(shop: Shop, page: Any, answers: None) -> None:  # noqa: F811
+    # given five orders of six items, beside the two that are there already
+    shop.run(ORDERS)
+    page.goto("/admin/prices/")
+    orders = [int(pk) for pk in page.locator("[data-order]").evaluate_all("all => all.map((one) => one.dataset.order)")][2:]
+    prices = page.locator(",".join(f"[data-order='{pk}'] [data-cell=price]" for pk in orders))
+    names = page.locator(",".join(f"[data-order='{pk}'] [data-cell=name]" for pk in orders))
+    assert prices.count() == 30
+
+    def stored() -> list[str]:
+        return page.evaluate(STORED, orders)
+
+    # when three are typed: Enter and the arrow go down, Esc takes back what was typed, Tab goes across
+    names.nth(0).focus()
+    page.keyboard.type("모자")
+    page.keyboard.press("Tab")
+    page.keyboard.type("₩12,345")
+    page.keyboard.press("Enter")
+    page.keyboard.type("6789")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.type("999")
+    page.keyboard.press("Escape")
+    assert [prices.nth(n).input_value() for n in range(3)] == ["12,345", "6,789", ""]
+    # 12,345 and 2 x 6,789 won at 1,391.25, each rounded, and 4 % of the sum, as the order's own page says
+    assert page.locator(f"[data-order='{orders[0]}'] [data-total-usd]").inner_text() == "$19.38"
+    # and the others pasted from a spreadsheet, one of them no number and one too many
+    page.keyboard.press("Shift+Tab")
+    block = [f"Item {n}\t{'vier' if n == 20 else f'₩{n},000'}" for n in range(3, 32)]
+    page.evaluate(PASTE, "\r\n".join(block) + "\r\n")
+    said(page, "Pasted values that did not fit: Item 31, ₩31,000")
+    assert (prices.nth(2).input_value(), prices.nth(29).input_value()) == ("3,000", "30,000")
+    assert "Changed orders: 5 · Cells that cannot be read: 1" in page.locator("[data-changed]").inner_text()
+    # then saving says which cell was not read, and saves the rest
+    page.keyboard.press("Control+s")
+    said(page, "4 orders saved. 1 order not done, see its row.")
+    assert page.evaluate("document.activeElement.value") == "vier"
+    assert page.locator(".bo-cell--bad + .bo-error").inner_text() == "Please enter a whole number."
+    after = stored()
+    assert (after[0], after[1], after[2], after[29]) == ("모자|12,345", "|6,789", "Item 3|3,000", "Item 30|30,000")
+    assert after[18:24] == ["|"] * 6
+    # and mended it is saved too
+    page.keyboard.press("Control+a")
+    page.keyboard.type("２０，０００원")
+    page.keyboard.press("Control+s")
+    said(page, "1 order saved.")
+    assert page.locator("[data-changed]").inner_text() == "Nothing changed"
+    assert stored()[18:21] == ["Item 19|19,000", "Item 20|20,000", "Item 21|21,000"]
+    # and both saves are put back, the last one first
+    page.click("[data-undo]")
+    said(page, "1 order put back.")
+    assert (stored()[18:24], prices.nth(19).input_value()) == (["|"] * 6, "")
+    page.click("[data-undo]")
+    said(page, "4 orders put back.")
+    assert set(stored()) == {"|"}
+    assert page.locator("[data-undo]").is_hidden()
+
+
+def test_a_colleague_was_quicker_and_the_prices_are_confirmed_all_the_same(shop: Shop, page: Any, answers: None) -> None:  # noqa: F811
+    page.goto("/admin/prices/")
+    first = page.locator("[data-order]").first
+    order = int(first.get_attribute("data-order"))
+    first.locator("[data-cell=price]").nth(1).fill("2000")
+    shop.run(QUICKER.format(order=order))
+    page.keyboard.press("Control+s")
+    first.locator("[data-outcome] >> text=₩9,000").wait_for()
+    # what was typed stays, marked as not saved; beside it stands what the colleague saved
+    assert [first.locator("[data-cell=price]").nth(n).input_value() for n in range(2)] == ["9,000", "2,000"]
+    assert first.locator(".bo-cell--changed").count() == 1
+    # and pressing again, knowing it, saves and confirms
+    first.locator("button[name=confirm]").click()
+    said(page, "Prices of 1 order confirmed.")
+    assert first.locator("[data-cell=price]").first.is_disabled()
+    assert "Waiting for items payment" in first.locator("[data-outcome]").inner_text()
