@@ -52,6 +52,7 @@ JOBS = (
     Job("parcels: ask the couriers", "workflow.jobs.poll_couriers", minutes=5),
     Job("exchange rate: refresh", "workflow.jobs.refresh_exchange_rate", minutes=HOURLY),
     Job("accounts: clear expired sessions", "core.accounts.sessions.clear_expired", minutes=24 * HOURLY),
+    Job("imports: forget old rows", "workflow.imports.jobs.trim", minutes=24 * HOURLY, cluster="slow"),
     Job("events: trim the streams", "core.events.trim", minutes=HOURLY),
     Job("customer API: forget kept answers and counted tries", "customer_api.jobs.trim", minutes=HOURLY),
 )

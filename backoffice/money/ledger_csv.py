@@ -18,11 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from backoffice.money.amounts import plain_amount
 from backoffice.money.words import note_words
 from workflow.models import LedgerEntry
+from workflow.spreadsheets import harmless
 
 MOST_ROWS, BATCH = 100_000, 2_000
-#: a spreadsheet reads what begins with these as a formula, or (|) hands it to a program; the wide ones are typed in East Asia
-DANGEROUS = "=+-@|\t\r\n＝＋－＠"
-PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 COLUMNS = (
     _("number"), _("booked (Seoul)"), _("booked (UTC)"), _("order"), _("invoice"), _("kind"), _("amount"), _("currency"), _("source"),
     _("reference"), _("payment intent"), _("note"),
@@ -71,12 +69,6 @@ def cells(entry: LedgerEntry) -> list[Any]:
         entry.payment_intent_id,
         note_words(entry.note),
     ]
-
-
-def harmless(text: str) -> str:
-    """What a spreadsheet could take for a formula gets an apostrophe before it; plain numbers stay numbers."""
-    risky = text[:1] in DANGEROUS or text.lstrip()[:1] in DANGEROUS
-    return f"'{text}" if text.strip() and risky and not PLAIN_NUMBER.fullmatch(text) else text
 
 
 def _cut(entry: LedgerEntry) -> str:

@@ -1,7 +1,8 @@
 """The rows of one order: `orders.py` (order, items), `payments.py` (quotes, invoices, attempts), `ledger.py` (money that moved: ledger,
 refunds, price differences, disputes), `shipments.py` (parcels and what couriers say) and `journal.py` (what happened, and what staff
-must look at)."""
+must look at); `imports.py` (files staff bring in)."""
 
+from workflow.models.imports import ImportBatch, ImportKind, ImportMove, ImportRow, ImportStatus, RowOutcome
 from workflow.models.journal import OrderEvent, StaffTask
 from workflow.models.ledger import (
     Adjustment,
@@ -42,6 +43,11 @@ __all__ = [
     "Dispute",
     "ExchangeRate",
     "FeePolicy",
+    "ImportBatch",
+    "ImportKind",
+    "ImportMove",
+    "ImportRow",
+    "ImportStatus",
     "Invoice",
     "InvoiceKind",
     "InvoiceLine",
@@ -61,6 +67,7 @@ __all__ = [
     "RefundLine",
     "RefundReason",
     "RefundStatus",
+    "RowOutcome",
     "StaffTask",
     "StripeEvent",
     "TrackingEvent",
