@@ -22,6 +22,7 @@ from workflow.bulk import in_steps, lock_orders, record_many, tell_many
 from workflow.imports import checking, claims, moving, parcels
 from workflow.imports.kind import Kind, differs, examine
 from workflow.imports.kinds import check_allowed, kind_of
+from workflow.imports.rows import keep
 from workflow.imports.writing import write
 from workflow.models import ImportBatch, ImportRow, ImportStatus, Order, RowOutcome
 from workflow.models.journal import Door
@@ -70,7 +71,7 @@ def _apply(batch_id: int, *, claim: str, by: By) -> None:
     check_allowed(kind, by)
     with translation.override(batch.language):
         found = look_again(batch, kind, at=now())
-        checking.keep(found.restated)
+        keep(found.restated)
         if found.changed and not batch.only_good:
             _give_back(batch, found)
             return
@@ -146,7 +147,7 @@ def _why_changed(row: ImportRow, seen: dict[str, Any], target_id: int | None, ki
 
 def _give_back(batch: ImportBatch, found: LookedAgain) -> None:
     """All or nothing, and it is no longer all: nothing. The rows say why."""
-    checking.keep(found.changed)
+    keep(found.changed)
     words = gettext("Nothing was applied: %(count)s rows have changed since the check.") % {"count": len(found.changed)}
     claims.release(batch, ImportStatus.READY, **checking.counts(batch), error=words)
 
@@ -154,7 +155,7 @@ def _give_back(batch: ImportBatch, found: LookedAgain) -> None:
 def _leave_out(found: LookedAgain) -> None:
     for row in found.changed:
         row.outcome = RowOutcome.SKIPPED
-    checking.keep(found.changed)
+    keep(found.changed)
 
 
 def record_all(batch: ImportBatch, facts: Sequence[tuple[Order, str, dict[str, Any]]], *, by: By) -> None:

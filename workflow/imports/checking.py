@@ -2,9 +2,9 @@
 step, so that the page can say how far it is."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Count
 from django.utils import translation
 from django.utils.timezone import now
@@ -15,10 +15,10 @@ from workflow.bulk import in_steps
 from workflow.imports import claims
 from workflow.imports.kind import examine, orders_numbered
 from workflow.imports.kinds import kind_of
+from workflow.imports.rows import keep
 from workflow.models import ImportBatch, ImportRow, ImportStatus, RowOutcome
 
 STEP = 1000
-WRITTEN = ["position", "said", "order", "target", "target_id", "seen", "wanted", "state_seen", "outcome", "error"]
 
 
 def check_may_check(batch: ImportBatch) -> None:
@@ -56,12 +56,6 @@ def _steps(batch: ImportBatch) -> Iterator[list[ImportRow]]:
     while rows := list(batch.rows.filter(is_readable=True, number__gt=last).order_by("number")[:STEP]):
         yield rows
         last = rows[-1].number
-
-
-def keep(rows: Sequence[ImportRow]) -> None:
-    """Write what was found: one statement for many rows."""
-    unique = ["id"] if connection.features.supports_update_conflicts_with_target else None
-    ImportRow.objects.bulk_create(rows, batch_size=STEP, update_conflicts=True, update_fields=WRITTEN, unique_fields=unique)
 
 
 def _refuse_doubles(batch: ImportBatch, doubles: list[list[int]]) -> None:

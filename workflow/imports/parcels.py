@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from workflow.imports import checking
+from workflow.imports.rows import keep
 from workflow.models import ImportBatch, ImportRow, Item, Parcel, RowOutcome
 from workflow.models.orders import DEAD
 
@@ -21,7 +21,7 @@ def make(batch: ImportBatch) -> None:
     for row in rows:
         row.target_id = made[row.order_id, row.position].pk  # type: ignore[index]
         row.said[MADE] = True
-    checking.keep(rows)
+    keep(rows)
     parcel_of = {row.order_id: made[row.order_id, row.position] for row in reversed(rows)}  # type: ignore[index]
     items = list(Item.objects.filter(order_id__in=orders, parcel=None).exclude(status__in=DEAD))
     for item in items:

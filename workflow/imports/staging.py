@@ -12,11 +12,10 @@ from workflow.imports import cells, checking, claims, columns, files, sheets
 from workflow.imports.cells import CellError
 from workflow.imports.kind import Kind
 from workflow.imports.kinds import KINDS, check_allowed
+from workflow.imports.rows import put
 from workflow.models import ImportBatch, ImportRow, ImportStatus
 from workflow.spreadsheets import as_typed
 from workflow.transitions import By
-
-STEP = 1000
 
 
 def stage(*, kind: str, name: str, content: bytes, by: By) -> ImportBatch:
@@ -69,9 +68,7 @@ def _keep(rows: list[ImportRow], *, kind: Kind, name: str, content: bytes, read_
         row_count=len(rows),
     )
     is_queued = claims.take(batch, ImportStatus.CHECKING, "check", by=by)
-    for row in rows:
-        row.batch = batch
-    ImportRow.objects.bulk_create(rows, batch_size=STEP)
+    put(batch, rows)
     return batch, is_queued
 
 

@@ -15,9 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from core.errors import Conflict
 from core.retries import retried
 from workflow.bulk import in_steps, lock_orders
-from workflow.imports import applying, checking, claims, parcels
+from workflow.imports import applying, claims, parcels
 from workflow.imports.kind import Kind, differs, stored, values
 from workflow.imports.kinds import check_allowed, kind_of
+from workflow.imports.rows import keep
 from workflow.imports.writing import write
 from workflow.models import ImportBatch, ImportRow, ImportStatus, Order, Parcel, RowOutcome
 from workflow.models.journal import Door
@@ -62,7 +63,8 @@ def _undo(batch_id: int, *, claim: str, by: By) -> None:
         rows = list(applied.filter(order_id__in=ids).order_by("order_id", "number"))
         with translation.override(batch.language):
             going = _sort(rows, kind, orders)
-        checking.keep(rows)
+        keep([row for row in rows if row.error or row.target == "parcel"])
+        batch.rows.filter(pk__in=[row.pk for row in rows if not row.error]).update(outcome=RowOutcome.UNDONE)
         parcels.take_apart([row for some in going.values() for row in some])
         for order_id, some in going.items():
             name, said = kind.facts([_as_it_was(row) for row in some])
