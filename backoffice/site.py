@@ -16,6 +16,7 @@ from unfold.sites import UnfoldAdminSite
 
 from backoffice import home
 from backoffice.access import EFFECTS_SEEN_BY, NOTICES_SEEN_BY, PEOPLE_SEEN_BY, holds
+from backoffice.imports import pages as imports
 from backoffice.money import unapplied
 from core.outbox.models import Effect
 from workflow.models import Dispute, Refund, RefundStatus, StaffTask
@@ -45,7 +46,7 @@ class BackOffice(UnfoldAdminSite):
         return super().admin_view(guarded, cacheable)
 
     def get_urls(self) -> list[Any]:
-        return [*unapplied.urls(self), *super().get_urls()]
+        return [*unapplied.urls(self), *imports.urls(self), *super().get_urls()]
 
     def refused(self, request: HttpRequest) -> HttpResponse:
         context = {**self.each_context(request), "title": _("Not for your role")}
@@ -111,6 +112,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 (True, _("Today"), "dashboard", "admin:index", 0),
                 (may("workflow.view_order"), _("Orders"), "inventory_2", "admin:workflow_order_changelist", 0),
                 (may("workflow.view_stafftask"), _("Tasks"), "task_alt", "admin:workflow_stafftask_changelist", waiting["tasks"]),
+                (imports.may(request), _("Imports"), "upload_file", "admin:imports", 0),
             ],
         ),
         (

@@ -39,7 +39,7 @@ def stage(*, kind: str, name: str, content: bytes, by: By) -> ImportBatch:
 def _rows(kind: Kind, sheet: sheets.Sheet) -> Iterator[ImportRow]:
     _number, header = next(sheet.rows, (0, []))
     places = columns.places(header, kind.columns)
-    for number, texts in sheet.rows:
+    for number, texts in list(sheet.rows):  # too many are refused before any is understood
         said = {name: as_typed(texts[place]) if place < len(texts) else "" for name, place in places.items()}
         yield _row(kind, number, said)
 

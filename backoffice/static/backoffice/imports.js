@@ -1,0 +1,24 @@
+// An import under way: how far it is, and the page anew when it is through.
+"use strict";
+
+document.addEventListener("DOMContentLoaded", () => {
+  const page = document.querySelector("[data-progress]");
+  if (!page) return;
+  const bar = page.querySelector("progress");
+  const done = page.querySelector("[data-done]");
+  const look = async () => {
+    try {
+      const answer = await fetch(page.dataset.progress, { credentials: "same-origin" });
+      if (answer.ok) {
+        const said = await answer.json();
+        if (!said.busy) return location.reload();
+        if (said.status === "checking") bar.value = said.done;
+        done.textContent = said.done;
+      }
+    } catch {
+      // the next look may be luckier
+    }
+    setTimeout(look, 700);
+  };
+  setTimeout(look, 500);
+});
