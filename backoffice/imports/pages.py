@@ -16,6 +16,7 @@ from backoffice.imports import shown, templates
 from core.errors import BidangilError, Invalid
 from workflow.imports import applying, claims, moving, staging, undoing
 from workflow.imports.files import MOST_BYTES, FileTooLarge
+from workflow.imports.kind import Kind
 from workflow.imports.kinds import KINDS, allowed
 from workflow.models import ImportBatch
 
@@ -36,6 +37,7 @@ def urls(site: Any) -> list[URLPattern]:
     return [
         path("imports/", view(overview, require_http_methods(["GET", "HEAD", "POST"])), name="imports"),
         path("imports/template/<slug:kind>.<slug:form>", view(template), name="imports_template"),
+        path("imports/sample/<slug:kind>/", view(sample), name="imports_sample"),
         path("imports/<int:pk>/", view(batch_page, require_http_methods(["GET", "HEAD"])), name="imports_batch"),
         path("imports/<int:pk>/progress/", view(progress), name="imports_progress"),
         path("imports/<int:pk>/errors.csv", view(errors), name="imports_errors"),
@@ -102,12 +104,21 @@ def errors(request: HttpRequest, pk: int, *, frame: Mapping[str, Any]) -> HttpRe
 
 def template(request: HttpRequest, kind: str, form: str, *, frame: Mapping[str, Any]) -> HttpResponse:
     """Empty, or with what waits (`?filled=1`)."""
-    wanted = KINDS.get(kind)
-    if wanted is None or form not in templates.FORMS:
+    if form not in templates.FORMS:
         raise Http404
-    if wanted not in allowed(acting(request)):
+    return templates.answer(_kind(request, kind), form=form, is_filled=request.GET.get("filled") == "1")
+
+
+def sample(request: HttpRequest, kind: str, *, frame: Mapping[str, Any]) -> HttpResponse:
+    return templates.sample(_kind(request, kind))
+
+
+def _kind(request: HttpRequest, name: str) -> Kind:
+    if name not in KINDS:
+        raise Http404
+    if KINDS[name] not in allowed(acting(request)):
         raise PermissionDenied
-    return templates.answer(wanted, form=form, is_filled=request.GET.get("filled") == "1")
+    return KINDS[name]
 
 
 # --- Buttons --------------------------------------------------------------------------------------------------------------

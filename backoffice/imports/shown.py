@@ -77,7 +77,7 @@ def overview(request: HttpRequest) -> dict[str, Any]:
         ],
         "log": [{"batch": batch, "result": result_of(batch), "numbers": numbers_of(batch)} for batch in log[:LOG_SHOWN]],
         "older": log[LOG_SHOWN - 1].pk if len(log) > LOG_SHOWN else None,
-        "most_rows": MOST_ROWS,
+        "most_rows": f"{MOST_ROWS:,}",
     }
 
 

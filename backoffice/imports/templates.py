@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import tablib
+from django.conf import settings
 from django.http import HttpResponse
 from django.utils.translation import get_language, gettext
 from import_export.formats.base_formats import XLSX
@@ -16,6 +17,7 @@ from workflow.imports.kind import Kind
 from workflow.models import ImportBatch, RowOutcome
 from workflow.spreadsheets import harmless
 
+SAMPLES = {"prices": "prices.csv", "tracking": "tracking.csv", "arrivals": "arrivals.xlsx"}
 FORMS = {"csv": "text/csv; charset=utf-8", "xlsx": XLSX.CONTENT_TYPE}
 
 
@@ -26,6 +28,12 @@ def answer(kind: Kind, *, form: str, is_filled: bool) -> HttpResponse:
     rows = ([found.get(column.name, "") for column in columns] for found in (waiting.rows(kind, most=MOST_ROWS) if is_filled else ()))
     name = f"{kind.code}-{'waiting' if is_filled else 'template'}.{form}"
     return _download(_csv(header, rows) if form == "csv" else _xlsx(header, rows), form=form, name=name)
+
+
+def sample(kind: Kind) -> HttpResponse:
+    """A filled example from `fixtures/`; its order numbers are nobody's."""
+    path = settings.BASE_DIR / "fixtures" / SAMPLES[str(kind.code)]
+    return _download(path.read_bytes(), form=path.suffix[1:], name=path.name)
 
 
 def errors_of(batch: ImportBatch) -> HttpResponse:

@@ -150,3 +150,19 @@ def test_a_number_that_a_workbook_has_shortened_is_not_guessed():
 @pytest.mark.parametrize("text", ["=1+1", "+82 10", "-5 개", "@a", "|calc", "\tx", "\rx", "＝1", "plain", "12", "-12", "it's", "'quoted"])
 def test_what_our_own_files_mask_comes_back_the_same(text):
     assert as_typed(harmless(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "read_as", "rows"),
+    [
+        ("prices.csv", "prices", "CSV · UTF-8 · ,", 3),
+        ("prices-cp949.csv", "prices", "CSV · CP949 · ,", 3),
+        ("tracking.csv", "tracking", "CSV · UTF-8 · ,", 2),
+        ("arrivals.xlsx", "arrivals", "XLSX", 3),
+    ],
+)
+def test_the_examples_are_read_and_their_orders_are_nobodys(settings, name, kind, read_as, rows):
+    content = (settings.BASE_DIR / "fixtures" / name).read_bytes()
+    batch = staging.stage(kind=kind, name=name, content=content, by=factories.by(Role.OWNER))
+    assert (batch.read_as, batch.row_count, batch.bad_count) == (read_as, rows, rows)
+    assert set(batch.rows.values_list("is_readable", "error")) == {(True, "There is no order with this number.")}
