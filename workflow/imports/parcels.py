@@ -15,14 +15,15 @@ def make(batch: ImportBatch) -> None:
     rows = list(batch.rows.filter(outcome=RowOutcome.APPLIED, target="parcel", target_id=None).order_by("number"))
     if not rows:
         return
-    Parcel.objects.bulk_create(Parcel(order_id=row.order_id, position=row.position, **row.wanted) for row in rows)
-    orders = {row.order_id for row in rows}
+    places = {row.pk: (row.order_id or 0, row.position or 0) for row in rows}  # both are known of every applied row
+    Parcel.objects.bulk_create(Parcel(order_id=places[row.pk][0], position=places[row.pk][1], **row.wanted) for row in rows)
+    orders = {order_id for order_id, _position in places.values()}
     made = {(parcel.order_id, parcel.position): parcel for parcel in Parcel.objects.filter(order_id__in=orders)}
     for row in rows:
-        row.target_id = made[row.order_id, row.position].pk  # type: ignore[index]
+        row.target_id = made[places[row.pk]].pk
         row.said[MADE] = True
     keep(rows)
-    parcel_of = {row.order_id: made[row.order_id, row.position] for row in reversed(rows)}  # type: ignore[index]
+    parcel_of = {places[row.pk][0]: made[places[row.pk]] for row in reversed(rows)}
     items = list(Item.objects.filter(order_id__in=orders, parcel=None).exclude(status__in=DEAD))
     for item in items:
         item.parcel = parcel_of[item.order_id]

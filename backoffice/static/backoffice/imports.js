@@ -1,5 +1,8 @@
-// An import under way: how far it is, and the page anew when it is through.
+// Choosing a file; an import under way: how far it is, and the page anew when it is through.
 "use strict";
+
+// Unfold writes a chosen file's name into a text field beside it and fails where there is none; ours shows the name by itself.
+for (const field of document.querySelectorAll(".bo-imports input[type=file]")) field.hasChangeListener = true;
 
 document.addEventListener("DOMContentLoaded", () => {
   const page = document.querySelector("[data-progress]");
