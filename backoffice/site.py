@@ -101,6 +101,10 @@ def totals_script(_request: HttpRequest) -> str:
     return static("backoffice/totals.js")
 
 
+def imports_script(_request: HttpRequest) -> str:
+    return static("backoffice/imports.js")
+
+
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The sidebar: only what this person may open."""
     may = request.user.has_perm

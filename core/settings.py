@@ -338,7 +338,12 @@ UNFOLD = {
     "ENVIRONMENT": "backoffice.site.environment",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "backoffice.site.favicon"}],
     "STYLES": ["backoffice.site.stylesheet", "backoffice.site.order_stylesheet"],
-    "SCRIPTS": ["backoffice.site.script", "backoffice.site.live_script", "backoffice.site.totals_script"],
+    "SCRIPTS": [
+        "backoffice.site.script",
+        "backoffice.site.live_script",
+        "backoffice.site.totals_script",
+        "backoffice.site.imports_script",
+    ],
     "SIDEBAR": {"navigation": "backoffice.site.navigation"},
     "BORDER_RADIUS": "8px",
     "COLORS": {

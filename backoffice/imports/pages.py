@@ -89,7 +89,7 @@ def found(request: HttpRequest, pk: int) -> ImportBatch:
 
 def batch_page(request: HttpRequest, pk: int, *, frame: Mapping[str, Any]) -> HttpResponse:
     batch = found(request, pk)
-    context = {**frame, "title": batch.file_name, "is_fullwidth": "1", **shown.batch(request, batch)}
+    context = {**frame, "title": _("Import %(number)s") % {"number": batch.pk}, "is_fullwidth": "1", **shown.batch(request, batch)}
     return render(request, "backoffice/imports/batch.html", context)
 
 

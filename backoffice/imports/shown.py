@@ -85,6 +85,8 @@ def result_of(batch: ImportBatch) -> tuple[str, Any]:
     """Its tone and how it stands, in words."""
     if batch.was_interrupted:
         return "bad", _("interrupted, nothing was written")
+    if batch.status == ImportStatus.READY and not batch.good_count:
+        return "nobody", _("nothing to apply")
     return TONES[ImportStatus(batch.status)], batch.get_status_display()
 
 

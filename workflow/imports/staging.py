@@ -78,6 +78,7 @@ def check_again(batch_id: int, *, by: By) -> ImportBatch:
         batch = claims.locked(batch_id)
         claims.check_own(batch, by=by)
         checking.check_may_check(batch)
+        batch.done_count = 0
         is_queued = claims.take(batch, ImportStatus.CHECKING, "check", by=by)
     if not is_queued:
         checking.check(batch.pk, claim=batch.claim)

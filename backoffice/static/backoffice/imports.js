@@ -2,7 +2,9 @@
 "use strict";
 
 // Unfold writes a chosen file's name into a text field beside it and fails where there is none; ours shows the name by itself.
-for (const field of document.querySelectorAll(".bo-imports input[type=file]")) field.hasChangeListener = true;
+document.addEventListener("change", (event) => {
+  if (event.target.matches?.(".bo-imports input[type=file]")) event.stopImmediatePropagation();
+}, true);
 
 document.addEventListener("DOMContentLoaded", () => {
   const page = document.querySelector("[data-progress]");
@@ -16,7 +18,7 @@ document.addEventListener("DOMContentLoaded", () => {
         const said = await answer.json();
         if (!said.busy) return location.reload();
         if (said.status === "checking") bar.value = said.done;
-        done.textContent = said.done;
+        done.textContent = said.done.toLocaleString("en");
       }
     } catch {
       // the next look may be luckier
