@@ -21,6 +21,7 @@ from workflow import pricing
 from workflow.invoices import fee_words
 from workflow.letters.catalogue import entries
 from workflow.models import FeePolicy
+from workflow.transitions import roles_held
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,11 @@ CARDS = (
     ),
     Card(
         gettext_lazy("Couriers"), gettext_lazy("Who carries parcels, and how often we ask them."), "local_shipping",
-        "admin:workflow_couriersetting_changelist", holding("workflow.view_couriersetting"),
+        "admin:couriers", holding("workflow.view_couriersetting"),
     ),
     Card(
         gettext_lazy("Promise clocks"), gettext_lazy("How long each step may take before it is late."), "timer",
-        "admin:workflow_promise_changelist", holding("workflow.view_promise"),
+        "admin:promises", holding("workflow.view_order"),
     ),
     Card(
         gettext_lazy("Templates of notices"), gettext_lazy("Every letter to customers and staff, and a test of it to yourself."), "drafts",
@@ -101,7 +102,7 @@ CARDS = (
     ),
     Card(
         gettext_lazy("Roles"), gettext_lazy("What each role may see and do."), "shield_person",
-        "admin:roles", lambda request: holds(request, PEOPLE_SEEN_BY),
+        "admin:roles", lambda request: bool(roles_held(request.user)),  # type: ignore[arg-type]
     ),
 )  # fmt: skip
 

@@ -1,42 +1,50 @@
-"""The frame around every page: who gets in, the sidebar, the home page. Unfold's settings (core/settings.py) name the callbacks here."""
+"""The frame around every page: who gets in, which pages there are, the home page; the sidebar is `sidebar.py`. Unfold's settings
+(core/settings.py) name the callbacks here."""
 
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.templatetags.static import static
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
-from backoffice import home, palette, roles_page, settings_page, show_page
-from backoffice.access import EFFECTS_SEEN_BY, NOTICES_SEEN_BY, PEOPLE_SEEN_BY, holds
+from backoffice import courier_pages, palette, roles_page, settings_page, show_page
+from backoffice.bulk import moving, prices
+from backoffice.goods import screening_report
+from backoffice.imports import pages as imports
 from backoffice.letters import pages as letters
 from backoffice.money import unapplied
+from backoffice.sidebar import navigation
 from backoffice.signing_in import door, own, steps
-from core.outbox.models import Effect
-from workflow.models import Dispute, Refund, RefundStatus, StaffTask
+from backoffice.today import page as today
+from backoffice.today import promises
 from workflow.transitions import roles_held
 
 #: pages about oneself, open to staff who have no role (yet)
 OWN_PAGES = frozenset({"logout", "password_change", "password_change_done", "jsi18n"}) | own.NAMES
 #: pages that belong to no model; each module names its addresses
 PAGES = (
+    today,
+    prices,
+    moving,
+    imports,
     unapplied,
-    letters,
+    screening_report,
     settings_page,
+    promises,
+    courier_pages,
+    letters,
+    roles_page,
+    show_page,
+    palette,
     steps,
     own,
-    show_page,
-    roles_page,
-    palette,
 )
-BADGES_LIVE_S = 10
 
 
 class BackOffice(UnfoldAdminSite):
@@ -70,7 +78,7 @@ class BackOffice(UnfoldAdminSite):
         return render(request, "backoffice/refused.html", context, status=403)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return super().index(request, {"title": _("Today"), "home": home.overview(request), **(extra_context or {})})
+        return super().index(request, {"title": _("Today"), "home": today.overview(request), **(extra_context or {})})
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return door.sign_in(self, request)
@@ -87,74 +95,3 @@ def environment(_request: HttpRequest) -> list[Any]:
 
 def favicon(_request: HttpRequest) -> str:
     return static("backoffice/favicon.svg")
-
-
-def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """The sidebar: only what this person may open."""
-    may = request.user.has_perm
-    waiting = badges()
-    groups = [
-        (
-            None,
-            [
-                (True, _("Today"), "dashboard", "admin:index", 0),
-                (may("workflow.view_order"), _("Orders"), "inventory_2", "admin:workflow_order_changelist", 0),
-                (may("workflow.view_stafftask"), _("Tasks"), "task_alt", "admin:workflow_stafftask_changelist", waiting["tasks"]),
-            ],
-        ),
-        (
-            _("Money"),
-            [
-                (may("workflow.view_refund"), _("Refunds"), "undo", "admin:workflow_refund_changelist", waiting["refunds"]),
-                (unapplied.may(request), _("Unapplied money"), "savings", "admin:unapplied", waiting["unapplied"]),
-                (may("workflow.view_dispute"), _("Disputes"), "gavel", "admin:workflow_dispute_changelist", waiting["disputes"]),
-                (may("workflow.view_invoice"), _("Invoices"), "receipt_long", "admin:workflow_invoice_changelist", 0),
-                (may("workflow.view_attempt"), _("Payments"), "credit_card", "admin:workflow_attempt_changelist", 0),
-                (may("workflow.view_ledgerentry"), _("Ledger"), "account_balance", "admin:workflow_ledgerentry_changelist", 0),
-                (may("workflow.view_reconciliation"), _("Comparisons"), "balance", "admin:workflow_reconciliation_changelist", 0),
-                (may("workflow.view_stripeevent"), _("Stripe events"), "webhook", "admin:workflow_stripeevent_changelist", 0),
-            ],
-        ),
-        (
-            _("Settings"),
-            [
-                (bool(settings_page.cards(request)), _("All settings"), "settings", "admin:settings", 0),
-                (may("workflow.view_feepolicy"), _("Fees"), "percent", "admin:workflow_feepolicy_changelist", 0),
-                (may("workflow.view_exchangerate"), _("Exchange rates"), "currency_exchange", "admin:workflow_exchangerate_changelist", 0),
-                (letters.may(request), _("Templates of notices"), "drafts", "admin:letters", 0),
-                (holds(request, PEOPLE_SEEN_BY), _("People"), "group", "admin:accounts_user_changelist", 0),
-                (bool(roles_held(request.user)), _("Roles"), "shield_person", "admin:roles", 0),  # type: ignore[arg-type]
-            ],
-        ),
-        (
-            _("Behind the scenes"),
-            [
-                (holds(request, EFFECTS_SEEN_BY), _("Effects"), "bolt", "admin:outbox_effect_changelist", waiting["stuck"]),
-                (holds(request, NOTICES_SEEN_BY), _("Notices"), "mail", "admin:notices_notice_changelist", 0),
-                (may("workflow.view_personaldataread"), _("Who read what"), "visibility", "admin:workflow_personaldataread_changelist", 0),
-            ],
-        ),
-    ]
-    return [{"title": title, "separator": bool(title), "items": [_link(*item[1:]) for item in items if item[0]]} for title, items in groups]
-
-
-def _link(title: Any, icon: str, name: str, badge: int) -> dict[str, Any]:
-    link: dict[str, Any] = {"title": title, "icon": icon, "link": reverse(name)}
-    return {**link, "badge": badge, "badge_variant": "danger"} if badge else link
-
-
-def badges() -> dict[str, int]:
-    """What waits for somebody; counted at most every few seconds, as every page shows them."""
-    return cache.get_or_set("backoffice.badges", _count_badges, BADGES_LIVE_S)  # type: ignore[return-value]
-
-
-def _count_badges() -> dict[str, int]:
-    """Each over an index that holds the open ones together."""
-    tasks = StaffTask.objects.filter(done_at=None)
-    return {
-        "tasks": tasks.count(),
-        "stuck": Effect.objects.filter(done_at=None, quarantined_at__isnull=False).count(),
-        "refunds": Refund.objects.filter(status__in=(RefundStatus.PROPOSED, RefundStatus.FAILED)).count(),
-        "unapplied": tasks.filter(kind=unapplied.KIND).count(),
-        "disputes": Dispute.objects.filter(closed_at=None).count(),
-    }

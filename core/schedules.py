@@ -53,6 +53,7 @@ JOBS = (
     Job("exchange rate: refresh", "workflow.jobs.refresh_exchange_rate", minutes=HOURLY),
     Job("figures: reckon today's", "workflow.jobs.reckon_figures", minutes=10, cluster="slow"),
     Job("accounts: clear expired sessions", "core.accounts.sessions.clear_expired", minutes=24 * HOURLY),
+    Job("imports: forget old rows", "workflow.imports.jobs.trim", minutes=24 * HOURLY, cluster="slow"),
     Job("events: trim the streams", "core.events.trim", minutes=HOURLY),
     Job("customer API: forget kept answers and counted tries", "customer_api.jobs.trim", minutes=HOURLY),
 )

@@ -364,8 +364,8 @@ UNFOLD = {
     "ENVIRONMENT": "backoffice.site.environment",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "backoffice.site.favicon"}],
     "STYLES": [_asset(f"{name}.css") for name in ("backoffice", "order", "desk", "sign_in", "goods")],
-    "SCRIPTS": [_asset(f"{name}.js") for name in ("backoffice", "live", "totals", "desk", "keys", "today", "screening")],
-    "SIDEBAR": {"navigation": "backoffice.site.navigation"},
+    "SCRIPTS": [_asset(f"{name}.js") for name in ("backoffice", "live", "totals", "desk", "keys", "today", "screening", "imports")],
+    "SIDEBAR": {"navigation": "backoffice.sidebar.navigation"},
     "ACCOUNT": {
         "navigation": [
             {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},

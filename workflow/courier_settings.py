@@ -45,13 +45,6 @@ def offered(country: str) -> set[str]:
     return {code for code in COURIERS if code not in rows or rows[code].serves(country)}
 
 
-def check_offered(code: str, *, country: str) -> None:
-    """Raise Invalid when a courier takes no new parcels to this country."""
-    setting = CourierSetting.objects.filter(code=code).first()
-    if setting is not None and not setting.serves(country):
-        raise Invalid(_("%(courier)s is not offered for new parcels there.") % {"courier": COURIERS[code].label}, field="courier")
-
-
 def poll_percent(code: str) -> int:
     """How long the courier is left alone between two looks, in percent of what is usual."""
     return CourierSetting.objects.filter(code=code).values_list("poll_percent", flat=True).first() or 100

@@ -129,19 +129,29 @@ def perform(order_id: int, move: Callable[..., Any] | str, *, by: By, **facts: A
 def record(
     order: Order, *, name: str, from_state: str, by: By, facts: dict[str, Any], then: Iterable[str] = (), live: str = "order.state"
 ) -> OrderEvent:
-    """Save a locked order with its event row, its effects and the live event; the only writer of all four.
+    """Save a locked order with its event row, its effects and the live event; with `bulk.record_many` the only writer of all four.
 
     `live` is empty for what is none of the customer's business: who records it tells staff alone (`tell_staff`).
     """
     before = order.last_event_number
-    order.last_event_number = before + 1
-    order.version += 1
     order.tend_clock(now())
-    order.save()
     last = OrderEvent.objects.filter(order=order, number=before).values_list("hash", flat=True).first() if before else None
+    event = next_event(order, name=name, from_state=from_state, by=by, facts=facts, last_hash=last or "")
+    order.save()
+    event.save(force_insert=True)
+    outbox.promise(list(then), subject=order.subject, payload={"order": order.pk, "event": event.number})
+    if live:
+        tell(order, live)
+    return event
+
+
+def next_event(order: Order, *, name: str, from_state: str, by: By, facts: dict[str, Any], last_hash: str) -> OrderEvent:
+    """The order's next event, not saved yet; the order's version and count grow with it. `last_hash` is its last event's."""
+    order.last_event_number += 1
+    order.version += 1
     event = OrderEvent(
         order=order,
-        number=before + 1,
+        number=order.last_event_number,
         name=name,
         from_state=from_state,
         to_state=order.state,
@@ -150,28 +160,24 @@ def record(
         door=by.door,
         facts=facts,
         at=now(),
-        previous_hash=last or "",
+        previous_hash=last_hash,
     )
     event.hash = event.digest()
-    event.save(force_insert=True)
-    outbox.promise(list(then), subject=order.subject, payload={"order": order.pk, "event": event.number})
-    if live:
-        tell(order, live)
     return event
 
 
 def tell(order: Order, event: str, /, **data: Any) -> None:
     """A live event to the customer and to staff. Last in its transaction: the streams' counters are locked until the commit."""
     for channel in (events.user_channel(order.customer_id), events.STAFF_CHANNEL):
-        events.publish(channel, event, _said(order, data))
+        events.publish(channel, event, told_of(order, **data))
 
 
 def tell_staff(order: Order, event: str, /, **data: Any) -> None:
     """As `tell`, to staff alone."""
-    events.publish(events.STAFF_CHANNEL, event, _said(order, data))
+    events.publish(events.STAFF_CHANNEL, event, told_of(order, **data))
 
 
-def _said(order: Order, data: dict[str, Any]) -> dict[str, Any]:
+def told_of(order: Order, **data: Any) -> dict[str, Any]:
     return {"order": order.number, "state": order.state, "step": int(order.step), "at": now().isoformat(), **data}
 
 

@@ -14,13 +14,11 @@ from django.utils.translation import gettext_lazy as _
 
 from core.errors import Invalid
 from integrations.couriers import COURIERS
-from integrations.tracking_numbers import normalise
 from workflow import courier_settings, differences, hints, restrictions
+from workflow.entry_rules import MAX_PRICE_KRW, check_state, set_arrived, set_label, set_measures, set_name, set_price, whole
 from workflow.models import Item, ItemStatus, Order, Parcel, Restriction
 from workflow.process import Effect, Role, State
 from workflow.transitions import By, TransitionRefused, locked_for_staff, record, retried
-
-MAX_PRICE_KRW = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,7 @@ def tasks_open(order: Order, *, by: By) -> list[Task]:
 
 def _begin(order_id: int, task: Task, *, by: By, seen_version: int | None) -> Order:
     order = locked_for_staff(order_id, roles=task.roles, by=by, seen_version=seen_version)
-    if order.state not in task.states:
-        raise TransitionRefused(_("This is not possible while the order is “%(state)s”.") % {"state": order.get_state_display()})
+    check_state(order, task.states)
     return order
 
 
@@ -70,17 +67,6 @@ def _item(order: Order, item_id: int) -> Item:
         if item.pk == item_id:
             return item
     raise Invalid(_("This item is not part of the order."), field="item")
-
-
-def most_price_krw(item: Item) -> int:
-    """The dearest unit price that may be typed in for an item."""
-    return MAX_PRICE_KRW // item.quantity
-
-
-def _whole(value: Any, *, field: str, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise Invalid(_("A whole number from %(low)s to %(high)s is needed.") % {"low": low, "high": high}, field=field)
-    return value
 
 
 # --- Quote ----------------------------------------------------------------------------------------------------------------
@@ -129,12 +115,13 @@ def price_items(
     changed, renamed = {}, {}
     for item_id, price in prices.items():
         item = _item(order, item_id)
-        item.price_krw = None if price is None else _whole(price, field="price_krw", low=1, high=most_price_krw(item))
+        set_price(item, price)
         changed[item_id] = item
     for item_id, name in (names or {}).items():
         item = changed.setdefault(item_id, _item(order, item_id))
-        if item.name != (name := name.strip()[:200]):
-            item.name = renamed[str(item.position)] = name
+        if item.name != name.strip()[:200]:
+            set_name(item, name)
+            renamed[str(item.position)] = item.name
     if names:  # a name says more than a link
         hints.note_hints(order, [changed[item_id] for item_id in names], among=order.items.all())
     Item.objects.bulk_update(changed.values(), ["price_krw", "name", *(["hints"] if names else [])])
@@ -159,7 +146,7 @@ def buy_items(order_id: int, *, purchases: Mapping[int, Mapping[str, Any]], by: 
             raise TransitionRefused(_("The customer has not paid the price difference of this item yet."), code="difference_open")
         if not number or len(number) > 60:
             raise Invalid(_("The shop's order number is missing or too long."), field="shop_order_number")
-        item.paid_price_krw = _whole(said["paid_price_krw"], field="paid_price_krw", low=0, high=MAX_PRICE_KRW)
+        item.paid_price_krw = whole(said["paid_price_krw"], field="paid_price_krw", low=0, high=MAX_PRICE_KRW)
         item.shop_order_number, item.status = number, ItemStatus.PURCHASED
         changed.append(item)
     Item.objects.bulk_update(changed, ["shop_order_number", "paid_price_krw", "status"])
@@ -173,11 +160,7 @@ def receive_items(order_id: int, *, item_ids: Iterable[int], inspected: bool, by
     order = _begin(order_id, RECEIVE, by=by, seen_version=seen_version)
     changed = [_item(order, item_id) for item_id in item_ids]
     for item in changed:
-        if item.status not in (ItemStatus.PURCHASED, ItemStatus.ARRIVED, ItemStatus.INSPECTED):
-            raise Invalid(_("This item was not bought."), field="item")
-        item.arrived_at = item.arrived_at or now()
-        item.inspected_at = now() if inspected else None
-        item.status = ItemStatus.INSPECTED if inspected else ItemStatus.ARRIVED
+        set_arrived(item, inspected=inspected, at=now())
     Item.objects.bulk_update(changed, ["arrived_at", "inspected_at", "status"])
     return _finish(order, RECEIVE, by=by, facts={"items": {str(i.position): str(i.status) for i in changed}})
 
@@ -200,10 +183,7 @@ def pack_parcel(
     """Make or change a parcel: grams, cubic centimetres, and which items lie in it (None: every live item that is in no other)."""
     order = _begin(order_id, PACK, by=by, seen_version=seen_version)
     parcel = _parcel(order, parcel_id) if parcel_id else Parcel(order=order, position=_next_position(order))
-    if parcel.handed_over_at:
-        raise TransitionRefused(_("This parcel was handed over; it stays on record."))
-    parcel.weight_g = _whole(weight_g, field="weight_g", low=1, high=70_000)
-    parcel.volume_cm3 = _whole(volume_cm3, field="volume_cm3", low=1, high=1_000_000)
+    set_measures(parcel, weight_g=weight_g, volume_cm3=volume_cm3)
     parcel.save()
     wanted = {i.pk for i in order.items.all() if i.is_live and i.parcel_id in (None, parcel.pk)} if item_ids is None else set(item_ids)
     chosen = [_item(order, item_id) for item_id in wanted]
@@ -244,7 +224,7 @@ def _parcel(order: Order, parcel_id: int) -> Parcel:
 def set_delivery_fee(order_id: int, *, fee_krw: int, by: By, seen_version: int | None = None) -> Order:
     """The freight in won, before the card fee; `pricing.proposed_delivery_fee_krw` proposes it."""
     order = _begin(order_id, SET_FEE, by=by, seen_version=seen_version)
-    order.delivery_fee_krw = _whole(fee_krw, field="delivery_fee_krw", low=1, high=100_000_000)
+    order.delivery_fee_krw = whole(fee_krw, field="delivery_fee_krw", low=1, high=100_000_000)
     return _finish(order, SET_FEE, by=by, facts={"delivery_fee_krw": fee_krw})
 
 
@@ -253,22 +233,10 @@ def set_delivery_fee(order_id: int, *, fee_krw: int, by: By, seen_version: int |
 def label_parcel(order_id: int, *, parcel_id: int, courier: str, tracking_number: str, by: By, seen_version: int | None = None) -> Parcel:
     """Courier and tracking number of a parcel. Correcting a shipped one starts its tracking anew; the old scans stay on record."""
     order = _begin(order_id, LABEL, by=by, seen_version=seen_version)
-    parcel, number = _parcel(order, parcel_id), normalise(tracking_number)
-    if parcel.closed_at:
-        raise TransitionRefused(_("This parcel was handed over; it stays on record."))
-    if courier not in COURIERS:
-        raise Invalid(_("Unknown courier."), field="courier")
-    if courier != parcel.courier:
-        courier_settings.check_offered(courier, country=order.country)
-    if not COURIERS[courier].is_valid_number(number):
-        words = {"courier": COURIERS[courier].label, "number": tracking_number or "–"}
-        raise Invalid(_("%(number)s is not a valid %(courier)s number.") % words, field="tracking_number")
-    changed = (parcel.courier, parcel.tracking_number) != (courier, number)
-    parcel.courier, parcel.tracking_number = courier, number
-    if changed and parcel.handed_over_at and not parcel.delivered_at:
-        parcel.status, parcel.next_poll_at, parcel.poll_failures = "pending", now(), 0
+    parcel = _parcel(order, parcel_id)
+    set_label(parcel, courier=courier, tracking_number=tracking_number, offered=courier_settings.offered(order.country), at=now())
     parcel.save()
-    _finish(order, LABEL, by=by, facts={"parcel": parcel.position, "courier": courier, "tracking_number": number})
+    _finish(order, LABEL, by=by, facts={"parcel": parcel.position, "courier": courier, "tracking_number": parcel.tracking_number})
     return parcel
 
 

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 
 from backoffice.numbers import WholeField
 from core.money import format_krw
+from workflow.entry_rules import most_price_krw
 from workflow.guards import live_items
 from workflow.models import Item, Order
-from workflow.work import most_price_krw
 
 _CELL = re.compile(r"(price|name)-([0-9]{1,18})-([0-9]{1,18})")
 _SEEN = re.compile(r"([0-9]{1,9})\.([0-9a-f]{0,2000})")

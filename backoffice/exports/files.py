@@ -51,14 +51,14 @@ def csv_parts(request: HttpRequest, export: Export, keys: "array[int]", columns:
     """UTF-8 with its mark, by which Excel knows Korean; in the language of whoever asked for it."""
     language = get_language()
     with override(language):
-        yield "\ufeff".encode() + _lines([[for_csv(str(column.label)) for column in columns]])
+        yield "\ufeff".encode() + csv_lines([[for_csv(str(column.label)) for column in columns]])
     for rows in batches(export, keys):
         with override(language):  # not around the yield: the thread serves others meanwhile
-            part = _lines([for_csv(column.value(row, request)) for column in columns] for row in rows)
+            part = csv_lines([for_csv(column.value(row, request)) for column in columns] for row in rows)
         yield part
 
 
-def _lines(rows: Iterable[list[str]]) -> bytes:
+def csv_lines(rows: Iterable[list[str]]) -> bytes:
     said = _Said()
     csv.writer(said).writerows(rows)
     return "".join(said.parts).encode("utf-8", "replace")

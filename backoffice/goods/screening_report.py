@@ -1,6 +1,5 @@
 """How items were decided over a period, by topic, as a page and as a table to take along. The sums: `workflow/screening_report.py`."""
 
-import csv
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -17,7 +16,8 @@ from django.utils.translation import get_language, gettext, override
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
-from backoffice.money.ledger_csv import Line, harmless
+from backoffice.exports.cells import for_csv
+from backoffice.exports.files import csv_lines
 from workflow.screening_report import Report, Row, screening_report
 
 DEFAULT_DAYS, MOST_DAYS = 30, 366
@@ -91,12 +91,13 @@ def table(request: HttpRequest, *, frame: Mapping[str, Any]) -> StreamingHttpRes
 
 def lines(report: Report) -> Iterator[bytes]:
     """In the language of whoever asked for it; safe from formulas."""
-    language, writer = get_language(), csv.writer(Line())
+    language = get_language()
     with override(language):
-        yield "\ufeff".encode() + writer.writerow([str(column) for column in COLUMNS])
+        yield "\ufeff".encode() + csv_lines([[str(column) for column in COLUMNS]])
     for row in report.rows:
         with override(language):
-            yield writer.writerow([harmless(str(cell)) for cell in cells(row)])
+            part = csv_lines([[for_csv(cell) for cell in cells(row)]])
+        yield part
 
 
 def cells(row: Row) -> list[Any]:

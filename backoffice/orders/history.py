@@ -114,6 +114,10 @@ def _reason(value: str) -> str:
     return note_words(value)
 
 
+def _labels(labels: dict[str, list[str]]) -> str:
+    return ", ".join(f"{position}: {courier_name(courier or '')} {number or '–'}" for position, (courier, number) in labels.items())
+
+
 def _yes(value: Any) -> str:
     return gettext("yes") if value else gettext("no")
 
@@ -148,6 +152,9 @@ FACTS: dict[str, tuple[Any, Callable[[Any], str]]] = {
     "volume_cm3": (_("volume"), lambda volume: f"{volume:,} cm³"),
     "courier": (_("courier"), courier_name),
     "tracking_number": (_("tracking number"), str),
+    "labels": (_("tracking numbers"), _labels),
+    "import": (_("import"), lambda number: f"#{number}"),
+    "undone": (_("import undone"), _yes),
     "delivered_at": (_("delivered"), _time),
     "changed": (_("changed"), lambda names: ", ".join(map(str, names))),
 }

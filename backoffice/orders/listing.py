@@ -93,6 +93,8 @@ class LateFilter(ChoiceFilter):
 
     def pick(self, queryset: QuerySet[Order], value: str) -> QuerySet[Order]:
         return queryset.filter(late())
+
+
 class HintFilter(ChoiceFilter):
     """Among the orders that are still screened or priced: later the hint is history."""
 

@@ -15,10 +15,11 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
 from backoffice.exports import files, lists
-from backoffice.exports.cells import for_csv, for_xlsx, harmless, original
+from backoffice.exports.cells import for_csv, for_xlsx
 from workflow import ledger
 from workflow.models import ExportChoice, ExportLog, LedgerEntry, Order, StaffTask
 from workflow.process import Role, State
+from workflow.spreadsheets import as_typed, harmless
 from workflow.tests.factories import customer, new_order, order_at
 
 pytestmark = pytest.mark.django_db
@@ -49,13 +50,13 @@ HARMLESS = ["", "a=b", "It's", "'quoted'", "블랙 / M", "1-2", "user@example.co
 @pytest.mark.parametrize("said", POISON)
 def test_what_could_be_a_formula_is_text_and_comes_back(said):
     assert harmless(said) == f"'{said}"
-    assert original(harmless(said)) == said
+    assert as_typed(harmless(said)) == said
     assert for_csv(said)[0] == for_xlsx(said)[0] == "'"
 
 
 @pytest.mark.parametrize("said", HARMLESS)
 def test_what_is_none_is_left_alone(said):
-    assert harmless(said) == original(said) == for_csv(said) == said
+    assert harmless(said) == as_typed(said) == for_csv(said) == said
 
 
 def test_numbers_stay_numbers_and_times_are_seouls():
@@ -90,7 +91,7 @@ def test_poison_leaves_both_formats_as_it_came(owner):
         StaffTask.objects.create(key=f"k{number}", kind="stuck", text=words)
     for file_format in ("csv", "xlsx"):
         rows = taken(owner, "/admin/workflow/stafftask/export/?open=all", "what", file_format=file_format)
-        assert [original(row[0]).replace("\r", "") for row in rows][::-1] == [words.replace("\r", "") for words in said], file_format
+        assert [as_typed(row[0]).replace("\r", "") for row in rows][::-1] == [words.replace("\r", "") for words in said], file_format
 
 
 def test_items_and_parcels_of_the_orders_shown(owner):

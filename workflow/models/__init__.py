@@ -1,12 +1,13 @@
 """The rows of one order: `orders.py` (order, items), `payments.py` (quotes, invoices, attempts), `ledger.py` (money that moved: ledger,
 refunds, price differences, disputes), `shipments.py` (parcels and what couriers say) and `journal.py` (what happened, and what staff
 must look at). `notes.py`, `messages.py` and `presence.py` are what people say about it, and who is looking; `price_saves.py` is what
-the bulk price page can put back. Of no order: `promises.py` (how long things may wait for us), `figures.py` (sums by day),
-`restrictions.py` (restricted goods), `couriers.py` (what staff set about couriers)."""
+the bulk price page can put back, `imports.py` files that staff bring in. Of no order: `promises.py` (how long things may wait for us),
+`figures.py` (sums by day), `restrictions.py` (restricted goods), `couriers.py` (what staff set about couriers)."""
 
 from workflow.models.couriers import CourierSetting
 from workflow.models.exports import ExportChoice, ExportLog
 from workflow.models.figures import DailyFigure
+from workflow.models.imports import ImportBatch, ImportKind, ImportMove, ImportRow, ImportStatus, RowOutcome
 from workflow.models.journal import OrderEvent, StaffTask
 from workflow.models.ledger import (
     Adjustment,
@@ -59,6 +60,11 @@ __all__ = [
     "ExportLog",
     "FeePolicy",
     "Holiday",
+    "ImportBatch",
+    "ImportKind",
+    "ImportMove",
+    "ImportRow",
+    "ImportStatus",
     "Invoice",
     "InvoiceKind",
     "InvoiceLine",
@@ -87,6 +93,7 @@ __all__ = [
     "RefundStatus",
     "Restriction",
     "RestrictionKind",
+    "RowOutcome",
     "SavedPrices",
     "StaffTask",
     "StripeEvent",

@@ -1,0 +1,117 @@
+"""Is an uploaded file one that we read, and small enough? Decided from its size, its first bytes and its zip directory; an XLSX is then
+counted through with a bare XML parser, so that nothing large is ever built in memory.
+"""
+
+import io
+import zipfile
+from typing import Any, NoReturn
+from xml.parsers import expat
+
+from django.utils.translation import gettext_lazy as _
+
+from core.errors import BidangilError, Invalid
+
+MOST_BYTES, MOST_UNPACKED, MOST_PARTS = 5 * 1024 * 1024, 50 * 1024 * 1024, 200
+MOST_ROWS, MOST_COLUMNS = 20_000, 50
+#: of a sheet: 20,000 rows of a template of ours, which has at most 8 columns
+MOST_CELLS = MOST_ROWS * 8
+#: a shared text is read before the first row is; styles likewise
+MOST_SHARED, MOST_OTHER = 8 * 1024 * 1024, 4 * 1024 * 1024
+#: blank rows between and below
+MOST_RAW_ROWS = MOST_ROWS + 5_000
+FORMATS = ("csv", "xlsx")
+ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+
+
+class FileTooLarge(BidangilError):
+    status_code = 413
+    code = "file_too_large"
+
+
+class UnsupportedFile(BidangilError):
+    status_code = 415
+    code = "unsupported_file"
+
+
+def check(name: str, content: bytes) -> str:
+    """`csv` or `xlsx`, or a refusal that says why."""
+    kind = name.rpartition(".")[2].lower() if "." in name else ""
+    if kind not in FORMATS:
+        raise UnsupportedFile(_("Only CSV and XLSX files are read. Save it as one of them."))
+    if len(content) > MOST_BYTES:
+        raise FileTooLarge(_("The file is larger than 5 MB. Split it."))
+    if not content.strip(b"\x00 \t\r\n"):
+        raise Invalid(_("The file is empty."), field="file")
+    if kind == "csv" and content.startswith((ZIP, OLE, b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x1f\x8b", b"<?xml")):
+        raise UnsupportedFile(_("The file's name ends in .csv, but it holds something else."))
+    if kind == "xlsx":
+        _check_workbook(content)
+    return kind
+
+
+def _check_workbook(content: bytes) -> None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            _check_directory(archive.infolist())
+            for part in archive.infolist():
+                if part.filename.lower().endswith((".xml", ".rels")):
+                    _Counter(part.filename).read(archive.open(part))
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, expat.ExpatError):
+        raise UnsupportedFile(_("The file's name ends in .xlsx, but it is no workbook, or it is damaged.")) from None
+
+
+def _check_directory(parts: list[zipfile.ZipInfo]) -> None:
+    names = [part.filename.lower() for part in parts]
+    if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > MOST_UNPACKED:
+        raise FileTooLarge(_("The workbook is too large when unpacked. Keep only the sheet with the rows."))
+    if "xl/workbook.xml" not in names or len(set(names)) != len(names):
+        raise UnsupportedFile(_("The file's name ends in .xlsx, but it is no workbook, or it is damaged."))
+    if any("externallink" in name or (name.endswith((".bin", ".vml")) and "vba" in name) for name in names):
+        raise UnsupportedFile(_("The workbook has macros or links to other files. Copy the rows into a new one."))
+    for part in parts:
+        most = MOST_SHARED if part.filename.lower() == "xl/sharedstrings.xml" else MOST_OTHER
+        if "/worksheets/" not in part.filename.lower() and part.file_size > most and part.filename.lower().endswith(".xml"):
+            raise FileTooLarge(_("The workbook is too large when unpacked. Keep only the sheet with the rows."))
+
+
+class _Counter:
+    """Counts the elements of one part and stops at the first that is too many. Declarations (entities, DTDs) are refused."""
+
+    def __init__(self, name: str) -> None:
+        self.is_sheet = "/worksheets/" in name.lower()
+        self.rows = self.cells = self.in_row = self.elements = 0
+        parser = expat.ParserCreate()
+        parser.StartElementHandler = self._start
+        parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = self._refuse_declarations
+        self.parser = parser
+
+    def read(self, part: Any) -> None:
+        with part:
+            while piece := part.read(64 * 1024):
+                self.parser.Parse(piece, False)
+            self.parser.Parse(b"", True)
+
+    def _refuse_declarations(self, *_said: Any) -> NoReturn:
+        raise UnsupportedFile(_("The workbook declares entities. Copy the rows into a new one."))
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        self.elements += 1
+        if self.elements > 4 * MOST_CELLS:
+            self._too_many()
+        if not self.is_sheet:
+            return
+        tag = tag.rpartition(":")[2]
+        if tag == "row":
+            self.rows, self.in_row = self.rows + 1, 0
+            number = attributes.get("r", "")
+            if self.rows > MOST_RAW_ROWS or (number.isdigit() and int(number[:9]) > MOST_RAW_ROWS):
+                raise Invalid(_("The file has more than %(most)s rows. Split it.") % {"most": f"{MOST_ROWS:,}"}, field="file")
+        elif tag == "c":
+            self.cells, self.in_row = self.cells + 1, self.in_row + 1
+            if self.in_row > MOST_COLUMNS:
+                raise Invalid(_("The file has more than %(most)s columns.") % {"most": MOST_COLUMNS}, field="file")
+            if self.cells > MOST_CELLS:
+                self._too_many()
+
+    def _too_many(self) -> NoReturn:
+        raise FileTooLarge(_("The workbook has too many cells. Keep only the columns of the template."))

@@ -1,0 +1,72 @@
+"""Unit prices of items in won, and names: what `work.price_items` enters for one order."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from django.utils.translation import gettext_lazy as _
+
+from workflow import work
+from workflow.entry_rules import set_name, set_price
+from workflow.imports import cells, columns
+from workflow.imports.cells import CellError
+from workflow.imports.kind import Cells, Facts, Kind, Table, check_order, settle, values
+from workflow.models import ImportKind, ImportRow, Item, Order, RowOutcome
+
+ITEM = Table(Item, writes=("price_krw", "name"), compared=("price_krw", "name"))
+LOADED = ("order_id", "position", "status", "quantity", *ITEM.writes)
+Items = dict[tuple[int, int], Item]
+
+
+def read(row: ImportRow, said: Cells) -> None:
+    row.position = cells.position(said["item"])
+    if cells.plain(said["price"]):
+        row.said["price_krw"] = cells.won(said["price"])
+    if name := cells.plain(said.get("name", "")):
+        row.said["name"] = name[:200]
+
+
+def load(order_ids: Sequence[int]) -> Items:
+    return {(item.order_id, item.position): item for item in Item.objects.only(*LOADED).filter(order_id__in=order_ids).order_by()}
+
+
+def enter(row: ImportRow, order: Order, items: Items, at: datetime) -> None:
+    item = items.get((order.pk, row.position or 0))
+    if item is None:
+        raise CellError(_("The order has no item %(position)s.") % {"position": row.position})
+    if "price_krw" not in row.said:
+        row.outcome = RowOutcome.SAME  # a line of the filled template that nobody has priced yet
+        return
+    check_order(order, work.PRICE)
+    if not item.is_live:
+        raise CellError(_("This item is no longer part of the order."))
+    seen = values(item, ITEM.writes)
+    set_price(item, row.said["price_krw"])
+    if "name" in row.said:
+        set_name(item, row.said["name"])
+    settle(row, "item", item, seen=seen, table=ITEM)
+
+
+def facts(rows: Sequence[ImportRow]) -> tuple[str, Facts]:
+    return work.PRICE.name, {"prices_krw": {str(row.position): row.wanted.get("price_krw") for row in rows}}
+
+
+KIND = Kind(
+    code=ImportKind.PRICES,
+    tasks=(work.PRICE,),
+    move="confirm_item_prices",
+    columns=(
+        columns.ORDER,
+        replace(columns.ITEM, required=True),
+        columns.NAME,
+        columns.OPTIONS,
+        columns.QUANTITY,
+        columns.URL,
+        columns.PRICE,
+    ),
+    tables={"item": ITEM},
+    read=read,
+    load=load,
+    enter=enter,
+    facts=facts,
+)
