@@ -133,7 +133,7 @@ def _page(asked: Asked, *, error: str = "", columns: list[str] | None = None, fi
         "action": f"{url}export/{export.name}/{query}",
         "list_url": f"{url}{query}",
         "error": error,
-        "script": Media(js=[Script("backoffice/exports.js", defer=True)]),
+        "script": Media(js=[Script("backoffice/exports.js", defer=True)]),  # type: ignore[list-item]
     }
     return render(request, "backoffice/exports/export.html", context, status=422 if error else 200)
 
