@@ -16,6 +16,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Model, QuerySet
+from django.forms.widgets import Media, Script
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -132,6 +133,7 @@ def _page(asked: Asked, *, error: str = "", columns: list[str] | None = None, fi
         "action": f"{url}export/{export.name}/{query}",
         "list_url": f"{url}{query}",
         "error": error,
+        "script": Media(js=[Script("backoffice/exports.js", defer=True)]),  # type: ignore[list-item]
     }
     return render(request, "backoffice/exports/export.html", context, status=422 if error else 200)
 
