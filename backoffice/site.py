@@ -50,7 +50,7 @@ PAGES = (
 class BackOffice(UnfoldAdminSite):
     """Staff without a role see nothing but their own account; what is refused is said on a page of ours, with its 403."""
 
-    index_template = "backoffice/home.html"
+    index_template = "backoffice/today/page.html"
     enable_nav_sidebar = True
 
     def admin_view(self, view: Callable[..., HttpResponse], cacheable: bool = False) -> Callable[..., HttpResponse]:
