@@ -11,7 +11,7 @@ from core.money import format_usd
 from core.notices import Pair
 from workflow.invoices import Changes, line_title, what_changed
 from workflow.letters.moments import day_and_hour, english_day, korean_day
-from workflow.models import Invoice, InvoiceKind, InvoiceLine, Item, Order, OrderEvent, PayLink, Refund, RefundStatus
+from workflow.models import Invoice, InvoiceKind, InvoiceLine, Item, Order, OrderEvent, OrderMessage, PayLink, Refund, RefundStatus
 
 KOREAN = "ko"
 ITEM_NAME = 60
@@ -109,6 +109,10 @@ class About:
 
     def numbered_invoice(self, number: int) -> Invoice:
         return Invoice.objects.select_related("quote__policy").get(order=self.order, number=number)
+
+    def message(self) -> str:
+        """What was written to the customer, word for word."""
+        return OrderMessage.objects.values_list("text", flat=True).get(order=self.order, pk=self.facts["message"])
 
     def lines(self, invoice: Invoice) -> list[InvoiceLine]:
         lines = list(invoice.lines.select_related("item"))

@@ -4,7 +4,7 @@ from core.money import format_usd
 from core.notices import Letter
 from workflow.letters.about import About
 from workflow.letters.registry import to_customer
-from workflow.models import InvoiceKind, OrderMessage, Refund
+from workflow.models import InvoiceKind, Refund
 
 
 @to_customer("ask")
@@ -31,7 +31,7 @@ def question(about: About) -> Letter | None:
 @to_customer("message")
 def message(about: About) -> Letter:
     """What staff wrote, word for word."""
-    text = OrderMessage.objects.values_list("text", flat=True).get(pk=about.facts["message"])
+    text = about.message()
     if about.korean:
         return Letter(
             subject=f"새 메시지가 있습니다 ({about.number})",

@@ -52,6 +52,7 @@ class Words:
     options: tuple[str, str, str]
     verdicts: tuple[str, str, str]
     question: str
+    message: str
     reason: str
 
 
@@ -61,6 +62,7 @@ WORDS = {
         options=("네이비, M", "", ""),
         verdicts=("", "화장품은 12개까지 통관됩니다.", "이 용량의 배터리는 항공으로 보낼 수 없습니다."),
         question="주문하신 네이비 색상은 2주 뒤에 들어옵니다. 기다리시겠어요, 아니면 차콜로 바꿀까요?",
+        message="주문하신 상품이 모두 창고에 도착했습니다. 오늘 안에 무게를 재고 배송비를 알려 드릴게요.",
         reason="상점이 문을 닫았습니다.",
     ),
     "en": Words(
@@ -68,6 +70,7 @@ WORDS = {
         options=("navy, M", "", ""),
         verdicts=("", "Up to twelve cosmetics pass customs.", "Batteries of this size may not fly."),
         question="Navy comes back in two weeks. Would you like to wait, or shall we take charcoal instead?",
+        message="Everything you ordered has arrived. We weigh it today and will then tell you the delivery fee.",
         reason="The shop has closed down.",
     ),
 }
@@ -95,6 +98,9 @@ class Sample(About):
 
     def numbered_invoice(self, number: int) -> Invoice:
         return next(invoice for invoice in self.bills.values() if invoice.number == number)
+
+    def message(self) -> str:
+        return WORDS[self.locale].message
 
     def lines(self, invoice: Invoice) -> list[InvoiceLine]:
         return list(invoice._prefetched_objects_cache["lines"])  # type: ignore[attr-defined]
