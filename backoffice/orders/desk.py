@@ -170,6 +170,8 @@ def page_of(order_id: int) -> str:
 
 
 def needs_no_answer(request: HttpRequest, order_id: int) -> HttpResponse:
+    if not PENS["message"].may(acting(request)):
+        raise PermissionDenied
     return _pressed(request, order_id, lambda: messages.needs_no_answer(order_id, by=acting(request)), done=_("Read; no answer is needed."))
 
 
