@@ -32,7 +32,17 @@ ORDERS = {
     "shipped": "shipped",
 }
 #: pages that no sidebar leads to
-BESIDE: dict[str, str] = {}
+BESIDE = {
+    "promises": "/admin/promises/",
+    "couriers": "/admin/couriers/",
+    "letters": "/admin/letters/",
+    "letter": "/admin/letters/confirm_item_prices/",
+    "roles": "/admin/roles/",
+    "fees": "/admin/workflow/feepolicy/",
+    "exchange-rates": "/admin/workflow/exchangerate/",
+    "two-step": "/admin/two-step/",
+    "export": "/admin/workflow/order/export/",
+}
 
 
 def addresses(page: Page) -> Iterator[tuple[str, str]]:

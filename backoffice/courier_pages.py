@@ -23,7 +23,7 @@ class SettingForm(forms.Form):
         label=_("Destinations"), required=False, max_length=300, help_text=_("Two letters each, like US, CA. Empty: all.")
     )
     poll_percent = forms.IntegerField(
-        label=_("Looks (% of the usual interval)"),
+        label=_("Looks (percent of the usual interval)"),
         min_value=courier_settings.LEAST_PERCENT,
         max_value=courier_settings.MOST_PERCENT,
         help_text=_("200 asks half as often. Usual: 2 hours when moving, 6 when quiet, 24 when stale."),

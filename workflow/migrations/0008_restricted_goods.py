@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                 ("note_ko", models.CharField(blank=True, max_length=300, verbose_name="note for staff (Korean)")),
                 ("note_en", models.CharField(blank=True, max_length=300, verbose_name="note for staff (English)")),
                 ("countries", models.JSONField(blank=True, default=list, verbose_name="destinations")),
-                ("poll_percent", models.PositiveSmallIntegerField(default=100, verbose_name="looks (% of the usual interval)")),
+                ("poll_percent", models.PositiveSmallIntegerField(default=100, verbose_name="looks (percent of the usual interval)")),
                 ("changed_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="changed")),
                 (
                     "changed_by",

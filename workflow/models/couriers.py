@@ -19,7 +19,7 @@ class CourierSetting(models.Model):
     #: ISO codes it is offered for; empty: all
     countries = models.JSONField(_("destinations"), default=list, blank=True)
     #: how long to wait between two looks at a parcel, in percent of what is usual
-    poll_percent = models.PositiveSmallIntegerField(_("looks (% of the usual interval)"), default=100)
+    poll_percent = models.PositiveSmallIntegerField(_("looks (percent of the usual interval)"), default=100)
     changed_at = models.DateTimeField(_("changed"), default=now)
     changed_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
 
