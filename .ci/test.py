@@ -72,8 +72,8 @@ def main(arguments: list[str]) -> int:
     missing = {"MySQL/MariaDB": mysql_is_missing(), "Chromium": browser_is_missing()}
     runs = [run_suite("SQLite", database_url=None, arguments=arguments)]
     if not missing["MySQL/MariaDB"]:
-        # the outside world's clients and stand-ins know no database, and `make run` is about the embedded one: once is enough
-        once = ["--ignore=integrations", "--ignore=core/tests/ground/test_run.py"]
+        # clients, stand-ins and drawn receipts know no database, and `make run` is about the embedded one: once is enough
+        once = ["--ignore=integrations", "--ignore=core/tests/ground/test_run.py", "--ignore=workflow/tests/test_receipts.py"]
         runs.append(run_suite("MariaDB", database_url=MYSQL_URL, arguments=[*once, *arguments]))
 
     totals = [counts(report) for _code, report in runs]
