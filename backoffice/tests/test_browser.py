@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django_otp.oath import TOTP
 
-from backoffice.tests.browser import IN_A_BROWSER, Person, Shop, log_in, new_page, no_script_fails, signed_in
+from backoffice.tests.browser import IN_A_BROWSER, Person, Shop, log_in, no_script_fails, signed_in
 
 pytestmark = IN_A_BROWSER
 

@@ -1,6 +1,5 @@
 """Imports with real processes: a browser from upload to undo, and a process killed between staging and its commit."""
 
-import json
 import os
 import signal
 import subprocess
