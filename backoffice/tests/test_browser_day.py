@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 
 from backoffice.tests.browser import IN_A_BROWSER, Person, Shop, no_script_fails, signed_in
-from core.tests.ground.conftest import MANAGE
+from core.tests.ground.outside import working
 from core.tests.ground.waiting import wait_for
-from integrations.sandbox.options import WEBHOOK_PATH
-from integrations.sandbox.testing import Sandbox, running_sandbox
 
 pytestmark = [*IN_A_BROWSER, pytest.mark.timeout(180)]
 
@@ -107,14 +105,9 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def outside(shop: Shop) -> Iterator[Sandbox]:
-    """Stripe and the couriers, which tell the shop what happens there, and the shop's worker."""
-    with running_sandbox(webhook_url=shop.web.url + WEBHOOK_PATH) as sandbox:
-        quiet = {"STAFF_NOTICE_PHONES": "", "STAFF_NOTICE_EMAILS": ""}
-        worker = shop.ground.start(*MANAGE, "worker", "--grace", "5", **sandbox.settings(), **quiet)
+def outside(shop: Shop) -> Iterator[Any]:
+    with working(shop.ground, shop.web) as sandbox:
         yield sandbox
-        worker.terminate()
-        worker.wait(15)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +138,7 @@ def look(shop: Shop, order: int) -> dict[str, Any]:
     return shop.told(ORDER.format(order=order))
 
 
-def pay(shop: Shop, outside: Sandbox, order: int, kind: str) -> None:
+def pay(shop: Shop, outside: Any, order: int, kind: str) -> None:
     """The customer does, at Stripe."""
     asked = SESSION.format(order=order, kind=kind)
     wait_for(lambda: shop.run(asked), seconds=40, why="the worker has opened a session at Stripe")
@@ -161,7 +154,7 @@ def fill_each(page: Any, name: str, values: list[str]) -> None:
         field.fill(value)
 
 
-def test_a_day(shop: Shop, outside: Sandbox, buyer: Desk, warehouse: Desk) -> None:
+def test_a_day(shop: Shop, outside: Any, buyer: Desk, warehouse: Desk) -> None:
     requests = shop.told(REQUESTS)
     orders, numbers = [pk for pk, _number in requests], [number for _pk, number in requests]
     by_hand, by_paste, by_file = orders
