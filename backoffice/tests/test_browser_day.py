@@ -312,6 +312,7 @@ def test_a_refused_move_says_why_and_nothing_happens(shop: Shop, buyer: Desk) ->
         buyer.page.locator("dialog button.bo-button--primary").click()
         # then it says why not, and nothing happened
         buyer.page.locator("[role=alert] >> text=exchange rate").wait_for()
+        assert buyer.page.locator("#dialog >> text=There is no trustworthy exchange rate of the last 7 days.").count() == 1
         assert json.dumps(look(shop, order)) == json.dumps(before)
     finally:
         shop.run(AS_OF.format(day=today))
