@@ -1,7 +1,7 @@
 """What the browser may do with a page of the back office: run our own scripts only, be framed by nobody, keep nothing.
 
 `unsafe-eval` is Alpine's, which Unfold's menus are written in (docs/decisions/0011); no inline script ever runs. Inline styles are
-Unfold's colours.
+Unfold's colours. What a page frames is our own, too: a letter as its reader sees it.
 """
 
 from collections.abc import Callable

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from backoffice import privacy
 from backoffice.orders import customer_view, desk, dialogs, entries, moves, page, pressing, reading, receipt
 from backoffice.orders.listing import OrderList
+from core import events
 
 
 class OrderAdmin(OrderList):
@@ -44,9 +45,12 @@ class OrderAdmin(OrderList):
 
     def _order_page(self, request: HttpRequest, order_id: int) -> HttpResponse:
         frame = self.frame(request)
+        heard = events.position(events.STAFF_CHANNEL)  # before the order is read: the page listens from there on and misses nothing
         order = reading.load(order_id)
         privacy.opened(request, order=order)
-        return render(request, "backoffice/order/page.html", {**frame, **page.context(request, order), "title": order.number})
+        return render(
+            request, "backoffice/order/page.html", {**frame, **page.context(request, order), "title": order.number, "heard": heard}
+        )
 
     def do(self, request: HttpRequest, order_id: int, transition: str) -> HttpResponse:
         return read_or_post(moves.do)(request, order_id, transition, frame=self.frame(request))

@@ -1,11 +1,15 @@
-"""Signed-in staff, and what the pages' forms send."""
+"""Signed-in staff, what the pages' forms send, and a running shop with a browser for those that need one."""
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.test import Client
 
+from backoffice.tests import browser
 from core.accounts import staff_sessions
+from core.tests.ground.conftest import Ground, database_of_its_own
 from workflow import adjustments
 from workflow.models import Adjustment, LedgerEntry, Order, OrderEvent, Refund, RefundLine
 from workflow.process import Role, State
@@ -38,6 +42,30 @@ def sign_in(db):
 @pytest.fixture
 def owner(sign_in) -> Client:
     return sign_in(Role.OWNER)
+
+
+# --- A real browser over real processes (browser.py) ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Shop]:
+    directory = tmp_path_factory.mktemp("shop")
+    with database_of_its_own(directory) as database_url:
+        ground = Ground(directory, database_url)
+        try:
+            ground.manage("migrate", "--noinput", "-v0")
+            yield browser.Shop(ground)
+        finally:
+            ground.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser.chromium() as running:
+        yield running
+
+
+# --- What the pages' forms send -------------------------------------------------------------------------------------------
 
 
 def page_url(order: Order) -> str:

@@ -1,7 +1,5 @@
 """The pages in a real browser over a real web process: live parts, typed values, totals while typing, dialogs."""
 
-import json
-import shutil
 import time
 from base64 import b32decode
 from collections.abc import Iterator
@@ -10,21 +8,14 @@ from typing import Any
 import pytest
 from django_otp.oath import TOTP
 
-from core.tests.ground.conftest import Ground, Web, database_of_its_own
+from backoffice.tests.browser import IN_A_BROWSER, Person, Shop, log_in, no_script_fails, signed_in
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH")]
+pytestmark = IN_A_BROWSER
 
-PASSWORD = "a-long-enough-one"
-SETUP = f"""
-import json
+ORDERS = """
 from workflow.process import State
 from workflow.tests import factories
-owner, colleague = factories.staff("owner"), factories.staff("support")
-[(one.set_password("{PASSWORD}"), one.save()) for one in (owner, colleague)]
-factories.rate("1391.2500")
-orders = [factories.order_at(State.QUOTE_APPROVED).pk for _ in range(2)] + [factories.order_at(State.ITEMS_PAID, items=6).pk]
-print(json.dumps({{"email": owner.email, "colleague": colleague.pk, "support": colleague.email, "orders": orders}}))
+print([factories.order_at(State.QUOTE_APPROVED).pk for _ in range(2)] + [factories.order_at(State.ITEMS_PAID, items=6).pk])
 """
 HOLD = """
 from core.accounts.models import User
@@ -47,12 +38,20 @@ document.dispatchEvent(new Event("visibilitychange"));
 OTHER_FEES = """
 from core.accounts.models import User
 from workflow import fees
-from workflow.tests import factories
 from workflow.transitions import By
 fees.add_policy(
-    by=By.staff(User.objects.get(email="{email}")), valid_from=None, service_fee_flat_krw=500, service_fee_min_krw=3000,
+    by=By.staff(User.objects.get(pk={owner})), valid_from=None, service_fee_flat_krw=500, service_fee_min_krw=3000,
     service_fee_tiers=[{{"from_krw": 100000, "bp": 300}}],
 )
+"""
+USUAL_FEES = """
+from core.accounts.models import User
+from workflow import fees
+from workflow.transitions import By
+fees.add_policy(by=By.staff(User.objects.get(pk={owner})), valid_from=None)
+"""
+TO_BE_PRICED = """
+from workflow.tests import factories
 print(factories.order_at("quote_approved").pk)
 """
 #: an order of nothing but poison, and what its pages are
@@ -66,68 +65,41 @@ print(order.pk, order.number)
 BILLED = "from workflow.models import Invoice; print(Invoice.objects.get(order_id={order}).amount_usd_cents)"
 
 
-class Shop:
-    """A running web process with a few orders, and a colleague who works on them from elsewhere."""
-
-    def __init__(self, ground: Ground, web: Web) -> None:
-        self.ground, self.web = ground, web
-        self.made = json.loads(self.run(SETUP))
-
-    def run(self, code: str) -> str:
-        return (self.ground.manage("shell", "-v0", "-c", code).strip().splitlines() or [""])[-1]
-
-    def hold(self, order: int) -> None:
-        self.run(HOLD.format(order=order, colleague=self.made["colleague"]))
+@pytest.fixture(scope="module")
+def owner(shop: Shop) -> Person:
+    return shop.person("owner")
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    directory = tmp_path_factory.mktemp("browser")
-    with database_of_its_own(directory) as database_url:
-        ground = Ground(directory, database_url)
-        try:
-            ground.manage("migrate", "--noinput", "-v0")
-            yield Shop(ground, ground.web())
-        finally:
-            ground.close()
+def colleague(shop: Shop) -> Person:
+    return shop.person("support")
 
 
 @pytest.fixture(scope="module")
-def page(shop: Shop) -> Iterator[Any]:
-    """A browser in which the owner has signed in; errors of the page's own scripts fail the test that made them."""
-    from playwright.sync_api import sync_playwright
+def orders(shop: Shop) -> list[int]:
+    """Two to be priced, and one that is paid."""
+    return shop.told(ORDERS)
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        page = browser.new_page(base_url=shop.web.url, locale="en-US")
-        page.goto("/admin/")
-        page.fill("input[name=username]", shop.made["email"])
-        page.fill("input[name=password]", PASSWORD)
-        page.click("button[type=submit]")
-        page.wait_for_url("**/admin/")
-        yield page
-        browser.close()
+
+@pytest.fixture(scope="module")
+def page(shop: Shop, chromium: Any, owner: Person) -> Any:
+    """A browser in which the owner has signed in."""
+    return signed_in(chromium, shop, owner)
 
 
 @pytest.fixture(autouse=True)
 def _no_script_fails(page: Any) -> Iterator[None]:
-    errors: list[str] = []
-    note = lambda error: errors.append(str(error))  # noqa: E731
-    page.on("pageerror", note)
-    yield
-    page.remove_listener("pageerror", note)
-    assert errors == []
+    with no_script_fails(page):
+        yield
 
 
-def test_a_colleagues_change_appears_and_what_was_typed_stays(shop: Shop, page: Any) -> None:
+def test_a_colleagues_change_appears_and_what_was_typed_stays(shop: Shop, page: Any, orders: list[int], colleague: Person) -> None:
     # given a price typed and not yet saved
-    order = shop.made["orders"][0]
+    order = orders[0]
     page.goto(f"/admin/workflow/order/{order}/change/")
     page.locator("[name^=price_krw]").first.fill("4711")
     # when a colleague holds the order
-    shop.hold(order)
+    shop.run(HOLD.format(order=order, colleague=colleague.pk))
     # then the page says so by itself, and the typed value is still there
     page.wait_for_selector("#order-next >> text=a colleague was here")
     assert page.locator("[name^=price_krw]").first.input_value() == "4711"
@@ -143,13 +115,18 @@ def test_the_home_page_follows_without_reload(shop: Shop, page: Any) -> None:
     # given the home page, looked at with the keyboard
     page.goto("/admin/")
     page.evaluate("window.stillTheSamePage = true")
+
+    def count(queue: str) -> int:
+        return int(page.locator(f"[data-queue={queue}] .bo-queue__count").inner_text())
+
+    requested, approved = count("quote_requested"), count("quote_approved")
     assert "on hold" in page.locator("[data-queue=quote_approved]").inner_text()
     page.locator("[data-queue=quote_requested] a").first.focus()
     # when a request comes in, a colleague moves another one, and a task is put before staff
     shop.run(MEANWHILE)
     # then the cards and the sidebar say so by themselves, and the focus is where it was
-    page.wait_for_selector("[data-queue=quote_requested] .bo-queue__count:text-is('1')")
-    assert page.locator("[data-queue=quote_approved] .bo-queue__count").inner_text() == "3"
+    page.wait_for_selector(f"[data-queue=quote_requested] .bo-queue__count:text-is('{requested + 1}')")
+    assert count("quote_approved") == approved + 1
     page.wait_for_selector("#nav-sidebar-apps a[href='/admin/workflow/stafftask/'] >> text=1")
     assert page.evaluate("document.activeElement.closest('[data-queue]').dataset.queue") == "quote_requested"
     assert page.evaluate("window.stillTheSamePage")
@@ -161,12 +138,12 @@ def test_the_home_page_follows_without_reload(shop: Shop, page: Any) -> None:
     page.wait_for_timeout(1300)
     assert [url for url in asked if url.endswith("/admin/today/")] == []
     page.evaluate(HIDDEN.format("false"))
-    page.wait_for_selector("[data-queue=quote_requested] .bo-queue__count:text-is('2')")
+    page.wait_for_selector(f"[data-queue=quote_requested] .bo-queue__count:text-is('{requested + 2}')")
 
 
-def test_the_total_while_typing_is_what_the_customer_is_billed(shop: Shop, page: Any) -> None:
+def test_the_total_while_typing_is_what_the_customer_is_billed(shop: Shop, page: Any, orders: list[int]) -> None:
     # given two items (one of them twice) at an odd rate, priced in odd won
-    order = shop.made["orders"][1]
+    order = orders[1]
     page.goto(f"/admin/workflow/order/{order}/change/")
     for field, typed in zip(page.locator("[name^=price_krw]").all(), ["12,345", "₩6,789"], strict=True):
         field.fill(typed)
@@ -182,6 +159,14 @@ def test_the_total_while_typing_is_what_the_customer_is_billed(shop: Shop, page:
     assert shop.run(BILLED.format(order=order)) == "1938"
 
 
+@pytest.fixture
+def other_fees(shop: Shop, owner: Person) -> Iterator[None]:
+    shop.run(OTHER_FEES.format(owner=owner.pk))
+    yield
+    shop.run(USUAL_FEES.format(owner=owner.pk))
+
+
+@pytest.mark.usefixtures("other_fees")
 @pytest.mark.parametrize(
     ("prices", "shown_fee", "shown_total"),
     [
@@ -191,7 +176,7 @@ def test_the_total_while_typing_is_what_the_customer_is_billed(shop: Shop, page:
     ],
 )
 def test_so_it_is_with_flat_parts_a_minimum_and_tiers(shop: Shop, page: Any, prices: list[str], shown_fee: str, shown_total: str) -> None:
-    order = shop.run(OTHER_FEES.format(email=shop.made["email"]))
+    order = shop.run(TO_BE_PRICED)
     page.goto(f"/admin/workflow/order/{order}/change/")
     for field, typed in zip(page.locator("[name^=price_krw]").all(), prices, strict=True):
         field.fill(typed)
@@ -207,8 +192,8 @@ def test_so_it_is_with_flat_parts_a_minimum_and_tiers(shop: Shop, page: Any, pri
     assert shown[0] == shown_total
 
 
-def test_what_goes_back_is_worked_out_while_one_ticks(shop: Shop, page: Any) -> None:
-    page.goto(f"/admin/workflow/order/{shop.made['orders'][2]}/change/")
+def test_what_goes_back_is_worked_out_while_one_ticks(page: Any, orders: list[int]) -> None:
+    page.goto(f"/admin/workflow/order/{orders[2]}/change/")
     page.click("[data-money=sold_out]")
     dialog = page.locator("dialog.bo-modal")
     dialog.locator("input[type=checkbox]").first.check()
@@ -218,9 +203,9 @@ def test_what_goes_back_is_worked_out_while_one_ticks(shop: Shop, page: Any) -> 
     page.click("dialog [data-close]")
 
 
-def test_a_refund_is_summed_while_typing_and_says_whether_a_second_person_is_needed(shop: Shop, page: Any) -> None:
+def test_a_refund_is_summed_while_typing_and_says_whether_a_second_person_is_needed(page: Any, orders: list[int]) -> None:
     # given an order of six items at 1,391.25, the last of 6 x 60,000 won
-    order = shop.made["orders"][2]
+    order = orders[2]
     page.goto(f"/admin/workflow/order/{order}/change/")
     page.click("[data-money=refund]")
     dialog = page.locator("dialog.bo-modal")
@@ -245,8 +230,8 @@ def test_a_refund_is_summed_while_typing_and_says_whether_a_second_person_is_nee
     assert "needs a second person" in page.locator("#order-money").inner_text()
 
 
-def test_a_dialog_closes_without_a_trace(shop: Shop, page: Any) -> None:
-    order = shop.made["orders"][0]
+def test_a_dialog_closes_without_a_trace(page: Any, orders: list[int]) -> None:
+    order = orders[0]
     page.goto(f"/admin/workflow/order/{order}/change/")
     page.click("a[data-move=cancel]")
     page.wait_for_selector("dialog.bo-modal")
@@ -262,14 +247,8 @@ def code_of(secret: str, *, steps: int = 0) -> str:
     return f"{totp.token():06d}"
 
 
-def test_signing_in_with_a_code_and_with_a_recovery_code(shop: Shop, page: Any) -> None:
-    other = page.context.browser.new_page(base_url=shop.web.url, locale="en-US")
-
-    def log_in() -> None:
-        other.goto("/admin/login/")
-        other.fill("input[name=username]", shop.made["support"])
-        other.fill("input[name=password]", PASSWORD)
-        other.click("#login-form button[type=submit]")
+def test_signing_in_with_a_code_and_with_a_recovery_code(shop: Shop, chromium: Any, colleague: Person) -> None:
+    other = signed_in(chromium, shop, colleague)
 
     def log_out() -> None:
         with other.expect_navigation():
@@ -280,8 +259,6 @@ def test_signing_in_with_a_code_and_with_a_recovery_code(shop: Shop, page: Any) 
         other.click("form button[type=submit]:has-text('Log in')")
 
     # given an app that has read the secret
-    log_in()
-    other.wait_for_url("**/admin/")
     other.goto("/admin/two-step/")
     other.click("text=Set up")
     assert other.locator(".bo-qr svg").bounding_box()["width"] > 150
@@ -295,19 +272,19 @@ def test_signing_in_with_a_code_and_with_a_recovery_code(shop: Shop, page: Any) 
     other.wait_for_selector("text=Recovery codes left")
     # when the person signs in anew, a wrong code is refused and the next right one lets them in
     log_out()
-    log_in()
+    log_in(other, colleague)
     give("abc123")
     other.wait_for_selector("text=The code is wrong or was used before")
     give(code_of(secret, steps=1))
     other.wait_for_url("**/admin/")
     # and without the phone a recovery code does
     log_out()
-    log_in()
+    log_in(other, colleague)
     give(recovery[0])
     other.wait_for_url("**/admin/")
     other.goto("/admin/two-step/")
     assert "9" in other.locator(".bo-facts").inner_text()
-    other.close()
+    other.context.close()
 
 
 def test_poison_does_nothing_in_a_browser(shop: Shop, page: Any) -> None:
@@ -344,14 +321,16 @@ notes.add_note({order}, text="a note from elsewhere", by=colleague)
 """
 
 
-def test_keys_reach_the_page_and_never_what_is_typed_while_a_colleague_is_there(shop: Shop, page: Any) -> None:
+def test_keys_reach_the_page_and_never_what_is_typed_while_a_colleague_is_there(
+    shop: Shop, page: Any, orders: list[int], colleague: Person
+) -> None:
     # given a message begun by its key
-    order = shop.made["orders"][2]
+    order = orders[2]
     page.goto(f"/admin/workflow/order/{order}/change/")
     page.keyboard.press("m")
     page.keyboard.type("g? order/")
     # when a colleague opens the order and leaves a note
-    shop.run(NOTE.format(order=order, colleague=shop.made["colleague"]))
+    shop.run(NOTE.format(order=order, colleague=colleague.pk))
     # then both are seen by themselves, and the keys were letters
     page.wait_for_selector("#order-history >> text=a note from elsewhere")
     page.wait_for_selector("[data-others] >> text=Also here")

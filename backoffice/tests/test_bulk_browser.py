@@ -5,15 +5,17 @@ from typing import Any
 
 import pytest
 
-from backoffice.tests import test_browser
-from backoffice.tests.test_browser import PASSWORD, Shop, page, shop  # noqa: F401 - its fixtures
+from backoffice.tests.browser import IN_A_BROWSER, Shop, no_script_fails, signed_in
 
-pytestmark = test_browser.pytestmark
+pytestmark = IN_A_BROWSER
 
 ORDERS = """
 from workflow.tests import factories
-for _ in range(5):
-    factories.order_at("quote_approved", items=6)
+print([factories.order_at("quote_approved", items=6).pk for _ in range(5)])
+"""
+ONE = """
+from workflow.tests import factories
+print(factories.order_at("quote_approved").pk)
 """
 QUICKER = """
 from workflow import work
@@ -35,25 +37,28 @@ PASTE = """(text) => {
 }"""
 
 
-@pytest.fixture
-def answers(page: Any) -> Iterator[None]:  # noqa: F811
-    """Every question of the browser's own is answered with yes; errors of the page's scripts fail the test."""
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
+@pytest.fixture(scope="module")
+def page(shop: Shop, chromium: Any) -> Any:
+    """A buyer's; every question of the browser's own is answered with yes."""
+    page = signed_in(chromium, shop, shop.person("buyer"))
     page.on("dialog", lambda dialog: dialog.accept())
-    yield
-    assert errors == []
+    return page
 
 
-def said(page: Any, words: str) -> None:  # noqa: F811
+@pytest.fixture(autouse=True)
+def _no_script_fails(page: Any) -> Iterator[None]:
+    with no_script_fails(page):
+        yield
+
+
+def said(page: Any, words: str) -> None:
     page.locator(f"[data-said] >> text={words}").wait_for()
 
 
-def test_thirty_items_with_the_keyboard_and_a_pasted_block(shop: Shop, page: Any, answers: None) -> None:  # noqa: F811
-    # given five orders of six items, beside the two that are there already
-    shop.run(ORDERS)
+def test_thirty_items_with_the_keyboard_and_a_pasted_block(shop: Shop, page: Any) -> None:
+    # given five orders of six items, the last ones of those that wait
+    orders = shop.told(ORDERS)
     page.goto("/admin/prices/")
-    orders = [int(pk) for pk in page.locator("[data-order]").evaluate_all("all => all.map((one) => one.dataset.order)")][2:]
     prices = page.locator(",".join(f"[data-order='{pk}'] [data-cell=price]" for pk in orders))
     names = page.locator(",".join(f"[data-order='{pk}'] [data-cell=name]" for pk in orders))
     assert prices.count() == 30
@@ -106,10 +111,10 @@ def test_thirty_items_with_the_keyboard_and_a_pasted_block(shop: Shop, page: Any
     assert page.locator("[data-undo]").is_hidden()
 
 
-def test_a_colleague_was_quicker_and_the_prices_are_confirmed_all_the_same(shop: Shop, page: Any, answers: None) -> None:  # noqa: F811
+def test_a_colleague_was_quicker_and_the_prices_are_confirmed_all_the_same(shop: Shop, page: Any) -> None:
+    order = shop.told(ONE)
     page.goto("/admin/prices/")
-    first = page.locator("[data-order]").first
-    order = int(first.get_attribute("data-order"))
+    first = page.locator(f"[data-order='{order}']")
     first.locator("[data-cell=price]").nth(1).fill("2000")
     shop.run(QUICKER.format(order=order))
     page.keyboard.press("Control+s")

@@ -11,6 +11,7 @@ from django.utils.timezone import now
 
 from backoffice.orders import meanwhile
 from backoffice.tests.conftest import do_url, fingerprint, page_url, said, shown, url_of, work_url
+from core import events
 from workflow import assigning, messages, notes, presence, work
 from workflow.models import Order, OrderMessage, OrderNote, OrderViewer, StaffTask
 from workflow.process import Role, State
@@ -351,6 +352,13 @@ def test_who_sees_no_emails_does_not_find_by_them(sign_in):
     moderator = sign_in(Role.MODERATOR)
     assert order.number not in palette(moderator, order.number)
     assert moderator.get("/admin/keys/").status_code == 200
+
+
+def test_the_page_listens_from_the_moment_it_was_read(owner):
+    order = order_at(State.QUOTE_APPROVED)
+    newest = events.position(events.STAFF_CHANNEL)
+    assert newest > 0
+    assert f'data-stream="/admin/events?last_event_id={newest}"' in owner.get(page_url(order)).content.decode()
 
 
 def test_the_page_costs_the_same_however_much_was_written(owner):

@@ -1,6 +1,8 @@
 """A process of its own that does what a test tells it, one JSON line at a time: the other writer, with its own connection."""
 
+import contextlib
 import importlib
+import io
 import json
 import subprocess
 import sys
@@ -37,6 +39,14 @@ class Actor:
 
 
 # --- what it can do ---------------------------------------------------------------------------------------------------------
+
+
+def run(code: str) -> str:
+    """What the code prints: `manage.py shell -c` without its start."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(code, {"__name__": "elsewhere"})
+    return said.getvalue()
 
 
 def publish(channel: str, *numbers: int) -> list[int]:
