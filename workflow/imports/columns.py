@@ -10,7 +10,6 @@ from django.utils.translation import gettext_lazy as _
 
 from core.errors import Invalid
 
-
 #: longer headers name no column of ours
 LONGEST = 100
 
