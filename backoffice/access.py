@@ -21,7 +21,6 @@ SEEN_BY_ROLE: dict[str, frozenset[Role]] = {
     "notices.notice": NOTICES_SEEN_BY,
     "accounts.user": PEOPLE_SEEN_BY,
 }
-CUSTOMERS_EXPORTED_BY = frozenset({Role.OWNER, Role.SUPPORT})
 
 
 def acting(request: HttpRequest) -> By:

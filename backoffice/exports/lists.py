@@ -12,7 +12,7 @@ from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from backoffice.access import CUSTOMERS_EXPORTED_BY, holds
+from backoffice.access import PEOPLE_SEEN_BY, holds
 from backoffice.exports.cells import Value
 from backoffice.money.amounts import plain_amount
 from backoffice.money.words import note_words
@@ -319,7 +319,7 @@ CUSTOMERS = Export(
         Column("orders", _("orders"), text("order_count"), width=8),
     ),
     most=MOST_PEOPLE,
-    only=CUSTOMERS_EXPORTED_BY,
+    only=PEOPLE_SEEN_BY,
     narrow=lambda rows: rows.filter(is_staff=False),
 )
 

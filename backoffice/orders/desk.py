@@ -173,6 +173,8 @@ def page_of(order_id: int) -> str:
 
 
 def needs_no_answer(request: HttpRequest, order_id: int) -> HttpResponse:
+    if not PENS["message"].may(acting(request)):
+        raise PermissionDenied
     by, seen = acting(request), _last_seen(request)
     return _pressed(
         request, order_id, lambda: messages.needs_no_answer(order_id, by=by, last_seen=seen), done=_("Read; no answer is needed.")

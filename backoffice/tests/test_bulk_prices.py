@@ -189,7 +189,11 @@ def test_all_that_changed_is_saved_through_the_same_door_as_the_orders_own_page(
     assert said(answer) == ["2 orders saved."]
     assert [priced(order) for order in orders] == [[12_000, 3_000], [7_000, None], [None, None]]
     event = OrderEvent.objects.filter(order=orders[0]).latest("number")
-    assert (event.name, event.user, event.facts) == ("price_items", buyer.user, {"prices_krw": {"1": 12_000, "2": 3_000}})
+    assert (event.name, event.user, event.facts) == (
+        "price_items",
+        buyer.user,
+        {"prices_krw": {"1": 12_000, "2": 3_000}, "names": {"1": "Cap"}},
+    )
     assert orders[0].items.get(position=1).name == "Cap"
     assert reload(orders[2]).version == orders[2].version  # untouched: no event, no version
 

@@ -24,7 +24,19 @@ from core.accounts.models import Locale, User
 from core.notices.models import Notice
 from core.outbox.models import Effect
 from workflow import roles
-from workflow.models import Dispute, LedgerEntry, LedgerKind, Order, Reconciliation, Refund, StaffTask, StripeEvent
+from workflow.models import (
+    Dispute,
+    ExportLog,
+    ImportBatch,
+    LedgerEntry,
+    LedgerKind,
+    Order,
+    PriceSave,
+    Reconciliation,
+    Refund,
+    StaffTask,
+    StripeEvent,
+)
 from workflow.process import TRANSITIONS, Role, State, roles_of
 from workflow.readings import note_opened
 from workflow.tests import factories
@@ -43,12 +55,22 @@ BY_ROUTE: dict[tuple[str, str], list[str]] = {
     ("workflow/order/<int:order_id>/receipt/", "language"): ["ko"],
     ("workflow/order/<int:order_id>/refund/", "name"): ["approve", "decline", "again", "hand"],
     ("workflow/order/<int:order_id>/unapplied/", "what"): ["apply", "give-back"],
+    ("workflow/order/<int:order_id>/write/", "name"): ["message", "note"],
+    ("imports/template/", "kind"): ["prices"],
+    ("imports/template/", "form"): ["csv"],
+    ("imports/sample/", "kind"): ["tracking"],
+    ("couriers/", "code"): ["fedex"],
+    ("letters/", "kind"): ["ship"],
+    ("letters/", "locale"): ["ko"],
+    ("workflow/order/export/", "what"): ["orders", "items", "parcels"],
 }
 #: which model a key belongs to where the address does not begin with it
 MODELS = {
     "workflow/order/<int:order_id>/refund/<int:pk>/": Refund,
     "workflow/order/<int:order_id>/unapplied/<int:pk>/": LedgerEntry,
     "unapplied/<int:pk>/": LedgerEntry,
+    "prices/undo/": PriceSave,
+    "imports/": ImportBatch,
 }
 BY_NAME = {"app_label": "workflow", "url": "no-such-page/", "content_type_id": "1"}
 #: what everybody may ask for before signing in
@@ -119,6 +141,8 @@ def values_of(name: str, route: str) -> list:
             return values
     if name in BY_NAME:
         return [BY_NAME[name]]
+    if name == "what":
+        return ["items"]  # an export that this list does not have
     if name == "order_id":
         return [Order.objects.get(customer__nickname="walked").pk]
     if name in ("pk", "object_id"):
@@ -150,6 +174,12 @@ def world(db) -> Order:
     StripeEvent.objects.create(event_id="evt_1", type="x", payload={"id": "evt_1"})
     Notice.objects.create(key="n", kind="k", channel="email", recipient="a@example.com", locale=Locale.KOREAN, text="words")
     Reconciliation.objects.create(since=now(), ended_at=now())
+    person = factories.staff(Role.OWNER)
+    PriceSave.objects.create(by=person)
+    ImportBatch.objects.create(
+        kind="prices", status="ready", file_name="a.csv", sha256="0" * 64, size_bytes=1, read_as="CSV", made_by=person
+    )
+    ExportLog.objects.create(user=person, list_name="orders", format="csv", rows=1)
     note_opened(factories.staff(Role.SUPPORT), customer_id=order.customer_id, order=order, fields=["email"])
     assert LedgerEntry.objects.filter(kind=LedgerKind.CAPTURE).exists()
     assert Effect.objects.exists()
