@@ -65,7 +65,7 @@ def follow(batch: ImportBatch, outcome: RowOutcome) -> None:
     renamed: dict[int, set[int]] = defaultdict(set)
     rows = batch.rows.filter(outcome=outcome).order_by().values_list("order_id", "target_id", "seen", "wanted")
     for order_id, item_id, seen, wanted in rows.iterator(chunk_size=2000):
-        if _is_renamed(seen, wanted):
+        if order_id is not None and item_id is not None and _is_renamed(seen, wanted):
             renamed[order_id].add(item_id)
     for order_ids in in_steps(sorted(renamed)):
         _hint(order_ids, renamed)
