@@ -2,6 +2,7 @@
 `workflow/imports/` for thousands at once. Each sets the fields, or raises and sets nothing. Nothing is saved here.
 """
 
+import re
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from integrations.tracking_numbers import normalise
 from workflow.models import Item, ItemStatus, Order, Parcel
 from workflow.transitions import TransitionRefused
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 MAX_PRICE_KRW = 1_000_000_000
 MAX_WEIGHT_G, MAX_VOLUME_CM3 = 70_000, 1_000_000
 
@@ -40,7 +42,8 @@ def set_price(item: Item, price_krw: Any) -> None:
 
 
 def set_name(item: Item, name: str) -> None:
-    item.name = name.strip()[:200]
+    """Without control characters, which no paper and no spreadsheet takes."""
+    item.name = CONTROL.sub(" ", name).strip()[:200]
 
 
 def set_arrived(item: Item, *, inspected: bool, at: datetime) -> None:

@@ -39,11 +39,15 @@ def write_to_customer(order_id: int, *, text: str, by: By, last_seen: int | None
     order = lock_order(order_id)
     if not by.roles & WRITERS:
         raise TransitionRefused(_("You may not do this."), code="not_allowed")
-    if last_seen is not None and OrderMessage.objects.filter(order=order, pk__gt=last_seen).exists():
-        raise TransitionRefused(_("There is a newer message. Please read it before you answer."), code="changed_meanwhile")
+    _refuse_unread(order, last_seen=last_seen)
     message = thread.add_of_staff(order, text=text, by=by)
     _record(order, message, name="message", by=by, then=[Effect.NOTIFY_CUSTOMER])
     return message
+
+
+def _refuse_unread(order: Order, *, last_seen: int | None) -> None:
+    if last_seen is not None and OrderMessage.objects.filter(order=order, pk__gt=last_seen).exists():
+        raise TransitionRefused(_("There is a newer message. Please read it before you answer."), code="changed_meanwhile")
 
 
 @retried
@@ -61,13 +65,14 @@ def write_as_customer(order_id: int, *, text: str, by: By) -> OrderMessage:
 
 @retried
 @transaction.atomic
-def needs_no_answer(order_id: int, *, by: By) -> Order:
-    """What the customer wrote last (“Thank you!”) is read and needs no answer."""
+def needs_no_answer(order_id: int, *, by: By, last_seen: int | None = None) -> Order:
+    """What the customer wrote last (“Thank you!”) is read and needs no answer; refused where they wrote more since, see above."""
     order = lock_order(order_id)
     if not by.roles & WRITERS:
         raise TransitionRefused(_("You may not do this."), code="not_allowed")
     if order.unanswered_since is None:
         raise TransitionRefused(_("No message waits for an answer."))
+    _refuse_unread(order, last_seen=last_seen)
     thread.settle(order, by=by)
     record(order, name="no_answer", from_state=order.state, by=by, facts={}, live="order.message")
     return order

@@ -6,7 +6,7 @@ Works as a plain form; with `bulk.js` the same addresses answer in JSON. A GET c
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import MAXYEAR, datetime
 from typing import Any
 
 from django.contrib import messages
@@ -181,9 +181,9 @@ def undo(request: HttpRequest, pk: int, *, frame: Mapping[str, Any]) -> HttpResp
 
 def _save(request: HttpRequest, typed: list[TypedOrder]) -> Run:
     """`do` is save, save_ticked or confirm; `confirm` names one order."""
-    ticked = {int(pk) for pk in request.POST.getlist("tick") if pk.isascii() and pk.isdigit()}
+    ticked = {int(pk) for pk in request.POST.getlist("tick") if _is_key(pk)}
     one, do = request.POST.get("confirm", ""), request.POST.get("do", "save")
-    confirm = {int(one)} if one.isascii() and one.isdigit() else ticked if do == "confirm" else set()
+    confirm = {int(one)} if _is_key(one) else ticked if do == "confirm" else set()
     if not confirm and not ticked and do != "save":
         raise Invalid(_("No order is ticked."), field="tick")
     chosen = confirm or (None if do == "save" else ticked)
@@ -238,7 +238,13 @@ def _place(request: HttpRequest) -> price_sheet.Place | None:
         moment = datetime.fromisoformat(since)
     except ValueError:
         return None
-    return price_sheet.Place(moment, int(pk)) if moment.tzinfo and pk.isascii() and pk.isdigit() and len(pk) < 19 else None
+    # at either end of the calendar another zone's time is none in UTC
+    is_place = moment.tzinfo and 1 < moment.year < MAXYEAR and _is_key(pk)
+    return price_sheet.Place(moment, int(pk)) if is_place else None
+
+
+def _is_key(said: str) -> bool:
+    return said.isascii() and said.isdigit() and len(said) < 19
 
 
 def _url(place: price_sheet.Place | None) -> str:

@@ -11,7 +11,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from backoffice.access import acting
+from backoffice.access import acting, background
 from backoffice.imports import shown, templates
 from core.errors import BidangilError, Invalid
 from workflow.imports import applying, claims, moving, staging, undoing
@@ -39,7 +39,7 @@ def urls(site: Any) -> list[URLPattern]:
         path("imports/template/<slug:kind>.<slug:form>", view(template), name="imports_template"),
         path("imports/sample/<slug:kind>/", view(sample), name="imports_sample"),
         path("imports/<int:pk>/", view(batch_page, require_http_methods(["GET", "HEAD"])), name="imports_batch"),
-        path("imports/<int:pk>/progress/", view(progress), name="imports_progress"),
+        path("imports/<int:pk>/progress/", background(view(progress)), name="imports_progress"),
         path("imports/<int:pk>/errors.csv", view(errors), name="imports_errors"),
         path("imports/<int:pk>/confirm/", view(confirm, require_POST), name="imports_confirm"),
         path("imports/<int:pk>/check/", view(check, require_POST), name="imports_check"),

@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from django.utils.translation import get_language, gettext
 from import_export.formats.base_formats import XLSX
 
+from backoffice.exports.cells import IMPOSSIBLE
 from workflow.imports import waiting
 from workflow.imports.files import MOST_ROWS
 from workflow.imports.kind import Kind
@@ -64,5 +65,5 @@ def _csv(header: list[str], rows: Iterable[Iterable[Any]]) -> bytes:
 def _xlsx(header: list[str], rows: Iterable[Iterable[Any]]) -> bytes:
     data = tablib.Dataset(headers=header)
     for cells in rows:
-        data.append(list(_safe(cells)))
+        data.append([IMPOSSIBLE.sub("", cell) for cell in _safe(cells)])
     return XLSX().export_data(data)

@@ -9,6 +9,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from backoffice import privacy
+from backoffice.access import background
 from backoffice.orders import customer_view, desk, dialogs, entries, moves, page, pressing, reading, receipt
 from backoffice.orders.listing import OrderList
 from core import events
@@ -32,7 +33,7 @@ class OrderAdmin(OrderList):
             path("<int:order_id>/write/<slug:name>/", view(self.write), name="workflow_order_write"),
             path("<int:order_id>/no-answer/", view(self.no_answer), name="workflow_order_no_answer"),
             path("<int:order_id>/assign/", view(self.assign), name="workflow_order_assign"),
-            path("<int:order_id>/here/", view(self.here), name="workflow_order_here"),
+            path("<int:order_id>/here/", background(view(self.here)), name="workflow_order_here"),
             path("<int:order_id>/customer/", view(self.customer_view), name="workflow_order_customer_view"),
             path("<int:order_id>/withdraw/", view(self.withdraw), name="workflow_order_withdraw"),
         ]

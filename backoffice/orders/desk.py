@@ -120,9 +120,12 @@ class Pen:
 
 
 def _send(request: HttpRequest, order_id: int, text: str) -> None:
+    messages.write_to_customer(order_id, text=text, by=acting(request), last_seen=_last_seen(request))
+
+
+def _last_seen(request: HttpRequest) -> int | None:
     last = request.POST.get("last", "")
-    seen = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else None
-    messages.write_to_customer(order_id, text=text, by=acting(request), last_seen=seen)
+    return int(last) if last.isascii() and last.isdigit() and len(last) < 19 else None
 
 
 def _note(request: HttpRequest, order_id: int, text: str) -> None:
@@ -172,7 +175,10 @@ def page_of(order_id: int) -> str:
 def needs_no_answer(request: HttpRequest, order_id: int) -> HttpResponse:
     if not PENS["message"].may(acting(request)):
         raise PermissionDenied
-    return _pressed(request, order_id, lambda: messages.needs_no_answer(order_id, by=acting(request)), done=_("Read; no answer is needed."))
+    by, seen = acting(request), _last_seen(request)
+    return _pressed(
+        request, order_id, lambda: messages.needs_no_answer(order_id, by=by, last_seen=seen), done=_("Read; no answer is needed.")
+    )
 
 
 # --- Who looks after it, who looks at it ----------------------------------------------------------------------------------

@@ -359,3 +359,11 @@ def test_the_orders_page_and_the_sheet_agree_on_versions(buyer, orders):
     item = orders[0].items.first()
     answer = buyer.post(work_url(orders[0], "price_items"), {"version": version, f"price_krw-{item.pk}": "5"})
     assert (answer.status_code, priced(orders[0])) == (409, [1_000, None])
+
+
+@pytest.mark.parametrize("after", ["0001-01-01T00:00:00+14:00_5", "9999-12-31T23:59:59-14:00_5"])
+def test_keys_and_places_that_are_none_are_nobodys(sign_in, after):
+    buyer = sign_in(Role.BUYER)
+    assert buyer.get("/admin/prices/", {"after": after}).status_code == 200
+    for sent in ({"tick": "9" * 5000}, {"confirm": "9" * 5000}):
+        assert buyer.post("/admin/prices/", sent).status_code == 302

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from backoffice.tests.conftest import fingerprint, said, shown
+from workflow.entry_rules import set_name
 from workflow.models import ImportBatch, ImportStatus, Order
 from workflow.process import Role, State
 from workflow.tests.factories import FEDEX_NUMBER, order_at, reload
@@ -174,3 +175,12 @@ def test_the_pages_cost_the_same_whatever_they_show(sign_in):
     more = [order_at(State.QUOTE_APPROVED) for _ in range(3)]
     bring(buyer, prices_of(order) + "".join(f"{one.number},{n},10\n" for one in more for n in (1, 2)))
     assert (statements(PAGE), statements(f"{PAGE}{ImportBatch.objects.latest('pk').pk}/")) == few
+
+
+def test_a_name_that_no_spreadsheet_takes_spoils_no_file(sign_in):
+    order = order_at(State.QUOTE_APPROVED)
+    order.items.filter(position=1).update(name="a\x01b")
+    assert sign_in(Role.BUYER).get("/admin/imports/template/prices.xlsx?filled=1").status_code == 200
+    item = order.items.get(position=2)
+    set_name(item, " a\x01\x1fb\n")
+    assert item.name == "a b"

@@ -184,3 +184,11 @@ def test_the_roles_page_is_for_all_staff_and_its_document_is_fresh(sign_in):
 
     assert "Approve quote" in sign_in(Role.MODERATOR).get("/admin/roles/").content.decode()
     call_command("roles", "--check")
+
+
+def test_a_receipt_is_for_whom_its_data_are_shown_to(sign_in, order):
+    buyer, url = sign_in(Role.BUYER), f"/admin/workflow/order/{order.pk}/receipt/en/"
+    assert buyer.get(url).url == page_url(order)
+    assert not PersonalDataRead.objects.exists()
+    show(buyer, order)
+    assert buyer.get(url)["Content-Type"] == "application/pdf"

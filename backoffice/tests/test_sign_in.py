@@ -367,6 +367,11 @@ def test_a_view_marked_as_background_keeps_nobody_signed_in(rf):
         del view.is_background
 
 
+@pytest.mark.parametrize("url", ["/admin/today/", "/admin/workflow/order/1/here/", "/admin/imports/1/progress/"])
+def test_what_our_pages_ask_for_by_themselves_is_marked(rf, url):
+    assert staff_sessions.is_background(rf.get(url))
+
+
 def test_an_ended_session_opens_no_stream(client, buyer, clock):
     log_in(client, buyer)
     key = client.session.session_key

@@ -9,7 +9,7 @@ from django.urls import URLPattern, path
 from django.utils.timezone import now
 from django.views.decorators.http import require_safe
 
-from backoffice.access import EFFECTS_SEEN_BY, holds
+from backoffice.access import EFFECTS_SEEN_BY, background, holds
 from backoffice.today import charts, machines
 from backoffice.today.cards import cards
 from workflow import pricing
@@ -50,4 +50,4 @@ def urls(site: Any) -> list[URLPattern]:
         context = {"home": parts, "sidebar_navigation": site.get_sidebar_list(request)}
         return render(request, "backoffice/today/fragment.html", context)
 
-    return [path("today/", site.admin_view(require_safe(fragment)), name="today")]
+    return [path("today/", background(site.admin_view(require_safe(fragment))), name="today")]

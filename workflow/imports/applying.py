@@ -79,6 +79,7 @@ def _apply(batch_id: int, *, claim: str, by: By) -> None:
     batch.rows.filter(outcome=RowOutcome.GOOD).update(outcome=RowOutcome.APPLIED)
     parcels.make(batch)
     write(batch, kind, outcome=RowOutcome.APPLIED, source="wanted")
+    kind.follow(batch, RowOutcome.APPLIED)
     claims.release(
         batch,
         ImportStatus.APPLIED,

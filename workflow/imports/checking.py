@@ -11,6 +11,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from core.errors import Conflict
+from core.retries import retried
 from workflow.bulk import in_steps
 from workflow.imports import claims
 from workflow.imports.kind import examine, orders_numbered
@@ -38,7 +39,7 @@ def check(batch_id: int, *, claim: str) -> None:
     with translation.override(batch.language):
         for rows in _steps(batch):
             examine(kind, rows, orders=orders_numbered(row.order_number for row in rows), at=now())
-            keep(rows)
+            _keep(rows)
             for row in rows:
                 if row.outcome in (RowOutcome.GOOD, RowOutcome.SAME) and row.target:
                     rows_of[row.target, row.target_id, row.order_id, row.position].append(row.number)
@@ -48,6 +49,12 @@ def check(batch_id: int, *, claim: str) -> None:
                 return
         _refuse_doubles(batch, [numbers for numbers in rows_of.values() if len(numbers) > 1])
     _end(batch_id, claim=claim)
+
+
+@retried
+def _keep(rows: list[ImportRow]) -> None:
+    """A row that names its order for the first time waits for whoever has the order locked: in the order of all who lock several."""
+    keep(sorted(rows, key=lambda row: row.order_id or 0))
 
 
 def _steps(batch: ImportBatch) -> Iterator[list[ImportRow]]:

@@ -10,6 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from core.errors import Invalid
 
+#: longer headers name no column of ours
+LONGEST = 100
+
 
 @dataclass(frozen=True)
 class Column:
@@ -52,7 +55,7 @@ VOLUME = Column("volume", "volume (cm3)", "부피(cm3)", ("volume", "volume cm3"
 
 def key(header: str) -> str:
     """One spelling per header: no case, no blanks, no punctuation, no unit in brackets."""
-    plain = unicodedata.normalize("NFKC", header).strip().lower()
+    plain = unicodedata.normalize("NFKC", header[:LONGEST]).strip().lower()
     without_unit = re.sub(r"\((g|cm|cm3|원|won|krw|₩)\)", "", plain)
     return re.sub(r"[^0-9a-z가-힣×]", "", without_unit)
 

@@ -17,7 +17,7 @@ from workflow.bulk import FIELDS, in_steps
 from workflow.entry_rules import check_state
 from workflow.imports.cells import CellError
 from workflow.imports.columns import Column
-from workflow.models import ImportKind, ImportRow, Order, RowOutcome
+from workflow.models import ImportBatch, ImportKind, ImportRow, Order, RowOutcome
 from workflow.work import Task
 
 Cells = Mapping[str, str]
@@ -49,6 +49,8 @@ class Kind:
     enter: Callable[[ImportRow, Order, Any, datetime], None]
     #: of an order's rows: the event's name and its facts
     facts: Callable[[Sequence[ImportRow]], tuple[str, Facts]]
+    #: what follows from what was written, for the rows with this outcome; within the transaction
+    follow: Callable[[ImportBatch, RowOutcome], None] = lambda batch, outcome: None
 
     @property
     def roles(self) -> frozenset[str]:

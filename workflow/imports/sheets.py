@@ -6,6 +6,7 @@ Nothing here knows what the columns mean.
 import codecs
 import csv
 import io
+import itertools
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -88,7 +89,9 @@ def _clean(text: str) -> str:
 
 
 def _first_line(text: str, separator: str) -> list[str]:
-    return next((cells for cells in _lines(text, separator) if any(cell.strip() for cell in cells)), [])
+    """Of as many lines as a file may have, and so many of its cells that more than may be are seen to be more."""
+    lines = itertools.islice(_lines(text, separator), MOST_RAW_ROWS)
+    return next((cells[: MOST_COLUMNS + 1] for cells in lines if any(cell.strip() for cell in cells)), [])
 
 
 def _lines(text: str, separator: str) -> Iterator[list[str]]:

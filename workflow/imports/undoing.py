@@ -71,6 +71,7 @@ def _undo(batch_id: int, *, claim: str, by: By) -> None:
             facts.append((orders[order_id], name, {**said, "import": batch.pk, "undone": True}))
             count += len(some)
     write(batch, kind, outcome=RowOutcome.UNDONE, source="seen")
+    kind.follow(batch, RowOutcome.UNDONE)
     claims.release(batch, ImportStatus.UNDONE, undone_at=now(), undone_by=by.user, undone_count=count)
     applying.record_all(batch, facts, by=by)
 
@@ -114,4 +115,4 @@ def _follow_again(row: ImportRow, thing: Any) -> None:
 
 def _as_it_was(row: ImportRow) -> ImportRow:
     """For the words of the event: the row with what it goes back to."""
-    return ImportRow(batch_id=row.batch_id, position=row.position, target=row.target, wanted=row.seen)
+    return ImportRow(batch_id=row.batch_id, position=row.position, target=row.target, seen=row.wanted, wanted=row.seen)

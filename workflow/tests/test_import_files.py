@@ -74,6 +74,30 @@ def shared_texts() -> bytes:
     return with_named({"xl/sharedStrings.xml": "<sst>" + "<si><t>a</t></si>" * 900_000 + "</sst>"})
 
 
+def many_styles() -> bytes:
+    return with_named({"xl/styles.xml": "<styleSheet><cellXfs>" + "<xf/>" * 600_000 + "</cellXfs></styleSheet>"})
+
+
+def merged_cells() -> bytes:
+    merged = "<mergeCells>" + '<mergeCell ref="A1:B2"/>' * 500_000 + "</mergeCells></worksheet>"
+    return with_parts(sheet=SHEET.format("").replace("</worksheet>", merged))
+
+
+def sheet_of_another_name(sheet: str) -> bytes:
+    """The part that the workbook calls its sheet has neither the name nor the place of one."""
+    rels = (
+        '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="{0}/worksheet" '
+    )
+    rels += 'Target="media/image1.png"/></Relationships>'
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    return with_named({"xl/_rels/workbook.xml.rels": rels.format(office), "xl/media/image1.png": sheet})
+
+
+def many_sheets() -> bytes:
+    sheet = SHEET.format(("<row>" + "<c/>" * 40 + "</row>") * 3_900)
+    return with_named({f"xl/worksheets/more{number}.xml": sheet for number in range(60)})
+
+
 def unpacked_100_mb() -> bytes:
     return with_named({"xl/media/a.bin": b"\0" * 100_000_000})
 
@@ -88,6 +112,11 @@ HOSTILE = [
     ("one row of 3,000,000 cells", "a.xlsx", one_endless_row, 422),
     ("a row a million lines down", "a.xlsx", far_away_row, 422),
     ("900,000 shared texts", "a.xlsx", shared_texts, 413),
+    ("600,000 styles", "a.xlsx", many_styles, 413),
+    ("500,000 merged cells", "a.xlsx", merged_cells, 413),
+    ("a sheet named as a picture", "a.xlsx", lambda: sheet_of_another_name(SHEET.format(("<row>" + "<c/>" * 40 + "</row>") * 24_000)), 413),
+    ("XXE named as a picture", "a.xlsx", lambda: sheet_of_another_name('<!DOCTYPE x [<!ENTITY e "a">]>' + SHEET.format("&e;")), 415),
+    ("60 sheets of 156,000 cells", "a.xlsx", many_sheets, 413),
     ("100 MB unpacked", "a.xlsx", unpacked_100_mb, 413),
     ("external links", "a.xlsx", lambda: with_parts(links="<a/>"), 415),
     ("macros", "a.xlsx", lambda: with_named({"xl/vbaProject.bin": b"x"}), 415),
@@ -105,6 +134,8 @@ HOSTILE = [
     ("5 MB and a byte", "a.csv", lambda: b"x" * (MOST_BYTES + 1), 413),
     ("20,001 rows", "a.csv", too_many_rows, 422),
     ("51 columns", "a.csv", lambda: b"order,item,price\n" + b"x," * 50 + b"x\n", 422),
+    ("2,400,000 columns", "a.csv", lambda: b"a," * 2_400_000 + b"\nb", 422),
+    ("4,900,000 blank lines above", "a.csv", lambda: b"\n" * 4_900_000 + b"order,item,price", 422),
     ("neither UTF-8 nor CP949", "a.csv", lambda: b"order,item,price\n\xff\xff\xfe\x80", 422),
     ("cut UTF-16", "a.csv", lambda: "order,item,price".encode("utf-16")[:-1], 422),
 ]

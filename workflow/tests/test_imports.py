@@ -76,6 +76,18 @@ def test_an_emoji_in_a_name_survives_the_joined_update(buyer):
     assert list(order.items.values_list("name", "price_krw")) == [("", None), ("", None)]
 
 
+def test_an_imported_name_is_looked_through_for_restricted_goods_and_stands_in_the_event(buyer):
+    order = order_at(State.QUOTE_APPROVED)
+    batch = bring(f"order,item,price,name\n{order.number},1,100,Whisky\n{order.number},2,200,\n", by=buyer)
+    applying.confirm(batch.pk, only_good=False, by=buyer)
+    assert last_event(order)[2] == {"prices_krw": {"1": 100, "2": 200}, "names": {"1": "Whisky"}, "import": batch.pk}
+    assert ([hint["code"] for hint in order.items.get(position=1).hints], reload(order).hint) == (["alcohol"], "prohibited")
+    undoing.request(batch.pk, by=buyer)
+    assert last_event(order)[2]["names"] == {"1": ""}
+    assert (order.items.get(position=1).hints, reload(order).hint) == (None, "")
+    assert list(audit.broken_rows()) == []
+
+
 @pytest.mark.parametrize(
     ("typed", "words"),
     [

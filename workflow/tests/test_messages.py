@@ -131,6 +131,8 @@ def test_who_may_not_write_changes_nothing():
     with pytest.raises(TransitionRefused) as refused:
         messages.write_to_customer(order.pk, text="x", by=by(Role.SUPPORT), last_seen=seen - 1)
     assert refused.value.code == "changed_meanwhile"
+    with pytest.raises(TransitionRefused, match="newer message"):
+        messages.needs_no_answer(order.pk, by=by(Role.SUPPORT), last_seen=seen - 1)
 
     assert (reload(order).version, order.messages.count(), StaffTask.objects.filter(done_at=None).count()) == before
 

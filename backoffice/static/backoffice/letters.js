@@ -8,7 +8,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const look = async () => {
     const part = document.querySelector("#letter-tests[data-moving] .bo-letter__tests");
     if (!part || !left--) return;
-    const answer = await fetch(location.href, { credentials: "same-origin" });
+    const answer = await fetch(location.href, { credentials: "same-origin", headers: { "X-Background": "1" } });
     if (answer.ok) {
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("letter-tests");
       const newer = fresh?.querySelector(".bo-letter__tests");
