@@ -95,7 +95,9 @@ def batch_page(request: HttpRequest, pk: int, *, frame: Mapping[str, Any]) -> Ht
 
 def progress(request: HttpRequest, pk: int, *, frame: Mapping[str, Any]) -> HttpResponse:
     batch = found(request, pk)
-    return JsonResponse({"busy": batch.is_busy, "done": batch.done_count, "of": batch.row_count, "status": batch.status})
+    return JsonResponse(
+        {"busy": batch.is_busy or shown.is_moving(batch), "done": batch.done_count, "of": batch.row_count, "status": batch.status}
+    )
 
 
 def errors(request: HttpRequest, pk: int, *, frame: Mapping[str, Any]) -> HttpResponse:
