@@ -45,7 +45,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         (
             _("Rules and people"),
             [
-                (bool(settings_page.cards(request)), _("All settings"), "settings", "admin:settings", 0),
+                (bool(settings_page.cards(request)), _("Settings"), "settings", "admin:settings", 0),
                 (may("workflow.view_restriction"), _("Restricted goods"), "block", "admin:workflow_restriction_changelist", 0),
                 (may("workflow.view_restriction"), _("Screening report"), "monitoring", "admin:screening_report", 0),
                 (holds(request, PEOPLE_SEEN_BY), _("People"), "group", "admin:accounts_user_changelist", 0),

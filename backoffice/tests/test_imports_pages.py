@@ -174,3 +174,16 @@ def test_the_pages_cost_the_same_whatever_they_show(sign_in):
     more = [order_at(State.QUOTE_APPROVED) for _ in range(3)]
     bring(buyer, prices_of(order) + "".join(f"{one.number},{n},10\n" for one in more for n in (1, 2)))
     assert (statements(PAGE), statements(f"{PAGE}{ImportBatch.objects.latest('pk').pk}/")) == few
+
+
+def test_rows_pasted_from_a_spreadsheet_need_no_file(sign_in):
+    warehouse, order = sign_in(Role.WAREHOUSE), order_at(State.DELIVERY_PAID)
+    page = warehouse.post(PAGE, {"kind": "tracking", "pasted": f"주문번호\t운송장번호\r\n{order.number}\t{FEDEX_NUMBER}\r\n"}, follow=True)
+    assert f"– → {FEDEX_NUMBER}" in shown(page)
+    assert ImportBatch.objects.get().file_name == "pasted.csv"
+
+
+def test_neither_a_file_nor_rows_brings_nothing(sign_in):
+    page = sign_in(Role.WAREHOUSE).post(PAGE, {"kind": "tracking", "pasted": " \r\n"})
+    assert (page.status_code, ImportBatch.objects.count()) == (422, 0)
+    assert "Choose a file, or paste rows." in shown(page)
