@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.access import EFFECTS_SEEN_BY, NOTICES_SEEN_BY, acting, holds
+from backoffice.money.filters import order_pk
 from backoffice.pages import ChoiceFilter, Page, moment, order_link
 from backoffice.words import effect_words, notice_kind, task_kind
 from core.errors import BidangilError, Conflict, NotFound
@@ -47,6 +48,8 @@ class TaskPage(Page):
     list_display = ("words", "kind_words", "order_number", "since", "finished", "done_button")
     list_display_links = None
     list_filter = (OpenFilter,)
+    search_fields = ("order__number",)
+    search_help_text = _("Order number, exactly")
     fields = readonly_fields = ("words", "kind_words", "order_number", "since", "finished", "done_by")
     actions = ("finish_chosen",)
 
@@ -56,6 +59,9 @@ class TaskPage(Page):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StaffTask]:
         return StaffTask.objects.prefetch_related("order")
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[StaffTask], search_term: str) -> tuple[QuerySet[StaffTask], bool]:
+        return (queryset.filter(order=order_pk(search_term)) if search_term.strip() else queryset), False
 
     def get_urls(self) -> list[URLPattern]:
         return [path("<int:pk>/done/", self.admin_site.admin_view(self.done), name="workflow_stafftask_done"), *super().get_urls()]

@@ -45,8 +45,9 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         (
             _("Rules and people"),
             [
-                (bool(settings_page.cards(request)), _("All settings"), "settings", "admin:settings", 0),
+                (bool(settings_page.cards(request)), _("Settings"), "settings", "admin:settings", 0),
                 (may("workflow.view_restriction"), _("Restricted goods"), "block", "admin:workflow_restriction_changelist", 0),
+                (may("workflow.view_restriction"), _("Screening report"), "monitoring", "admin:screening_report", 0),
                 (holds(request, PEOPLE_SEEN_BY), _("People"), "group", "admin:accounts_user_changelist", 0),
             ],
         ),
@@ -55,7 +56,6 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             [
                 (holds(request, EFFECTS_SEEN_BY), _("Effects"), "bolt", "admin:outbox_effect_changelist", badge["stuck"]),
                 (holds(request, NOTICES_SEEN_BY), _("Notices"), "mail", "admin:notices_notice_changelist", 0),
-                (may("workflow.view_restriction"), _("Screening report"), "monitoring", "admin:screening_report", 0),
                 (may("workflow.view_exportlog"), _("Exports"), "download", "admin:workflow_exportlog_changelist", 0),
                 (may("workflow.view_personaldataread"), _("Who read what"), "visibility", "admin:workflow_personaldataread_changelist", 0),
             ],

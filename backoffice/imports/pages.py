@@ -20,6 +20,9 @@ from workflow.imports.kind import Kind
 from workflow.imports.kinds import KINDS, allowed
 from workflow.models import ImportBatch
 
+#: the name of what came without a file
+PASTED = "pasted.csv"
+
 
 def may(request: HttpRequest) -> bool:
     return bool(allowed(acting(request)))
@@ -58,16 +61,20 @@ def overview(request: HttpRequest, *, frame: Mapping[str, Any]) -> HttpResponse:
         except BidangilError as error:
             refused = error
     context = {**frame, "title": _("Imports"), "is_fullwidth": "1", "refused": refused, **shown.overview(request)}
+    context["pasted"] = request.POST.get("pasted", "")
     context["chosen"] = request.POST.get("kind") or request.GET.get("kind") or context["kinds"][0]["code"]
     return render(request, "backoffice/imports/overview.html", context, status=refused.status_code if refused else 200)
 
 
 def _bring(request: HttpRequest) -> ImportBatch:
-    file = request.FILES.get("file")
+    """A chosen file, or rows as a spreadsheet copies them, which are read as a file with tabs would be."""
+    file, pasted = request.FILES.get("file"), request.POST.get("pasted", "").strip("\r\n")
     if KINDS.get(request.POST.get("kind", "")) not in allowed(acting(request)):
         raise PermissionDenied
+    if file is None and pasted.strip():
+        return staging.stage(kind=request.POST["kind"], name=PASTED, content=pasted.encode(), by=acting(request))
     if file is None:
-        raise Invalid(_("Choose a file."), field="file")
+        raise Invalid(_("Choose a file, or paste rows."), field="file")
     if (file.size or 0) > MOST_BYTES:
         raise FileTooLarge(_("The file is larger than 5 MB. Split it."))
     return staging.stage(kind=request.POST["kind"], name=file.name or "", content=file.read(), by=acting(request))
@@ -95,7 +102,9 @@ def batch_page(request: HttpRequest, pk: int, *, frame: Mapping[str, Any]) -> Ht
 
 def progress(request: HttpRequest, pk: int, *, frame: Mapping[str, Any]) -> HttpResponse:
     batch = found(request, pk)
-    return JsonResponse({"busy": batch.is_busy, "done": batch.done_count, "of": batch.row_count, "status": batch.status})
+    return JsonResponse(
+        {"busy": batch.is_busy or shown.is_moving(batch), "done": batch.done_count, "of": batch.row_count, "status": batch.status}
+    )
 
 
 def errors(request: HttpRequest, pk: int, *, frame: Mapping[str, Any]) -> HttpResponse:

@@ -1,10 +1,11 @@
 """What the imports' pages show: the log, a batch's numbers, and its rows with old and new values. Fixed numbers of queries."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils.timezone import localtime
+from django.utils.timezone import localtime, now
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -19,6 +20,7 @@ from workflow.process import TRANSITIONS
 from workflow.transitions import By
 
 LOG_SHOWN, ROWS_SHOWN, MOVES_SHOWN = 25, 100, 100
+MOVING_FOR = timedelta(minutes=2)
 
 KIND_WORDS: dict[str, tuple[str, Any]] = {
     ImportKind.PRICES: ("sell", _("Unit prices in won by order and item, and product names if you like.")),
@@ -227,4 +229,11 @@ def _moves(batch: ImportBatch, *, by: By) -> dict[str, Any]:
         context["move_count"] = batch.moves.count() if len(context["moves"]) == MOVES_SHOWN else len(context["moves"])
     if batch.status == ImportStatus.APPLIED:
         context["ready_count"] = moving.ready(batch).count()
+        context["is_moving"] = is_moving(batch)
     return context
+
+
+def is_moving(batch: ImportBatch) -> bool:
+    """The orders' moves were asked for with the import and are still under way; a job that does not come is not waited for."""
+    just_applied = batch.applied_at is not None and now() - batch.applied_at < MOVING_FOR
+    return batch.status == ImportStatus.APPLIED and batch.and_move and just_applied and moving.left(batch).exists()

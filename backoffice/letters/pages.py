@@ -14,6 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.access import acting, holds
+from backoffice.headers import POLICY
 from backoffice.letters import shown, words
 from backoffice.privacy import Personal, sees
 from core.accounts.models import Locale
@@ -116,7 +117,9 @@ def letter(request: HttpRequest, *, entry: Entry, frame: Mapping[str, Any]) -> H
         "tests": tests,
         "is_moving": any(test.status in (NoticeStatus.QUEUED, NoticeStatus.SENDING) for test in tests),
     }
-    return render(request, "backoffice/letters/letter.html", context)
+    response = render(request, "backoffice/letters/letter.html", context)
+    response["Content-Security-Policy"] = f"{POLICY}; frame-src 'self'"  # the letters stand in frames; no other page may have any
+    return response
 
 
 def mail(request: HttpRequest, *, entry: Entry, locale: str, frame: Mapping[str, Any]) -> HttpResponse:

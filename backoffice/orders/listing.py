@@ -14,7 +14,7 @@ from django.utils.timezone import localtime, now
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.access import acting
-from backoffice.bulk import moving
+from backoffice.bulk import moving, prices
 from backoffice.job_pages import each
 from backoffice.orders.desk import person
 from backoffice.orders.hint_badges import TONES
@@ -24,10 +24,11 @@ from backoffice.words import WAITS_WORDS, tone_of
 from core.accounts.models import User
 from core.money import format_krw, format_usd
 from workflow.assigning import candidates, give, may_assign
+from workflow.imports.kinds import allowed
 from workflow.lookup import matching
 from workflow.many import MOST
 from workflow.messages import reply_due_at
-from workflow.models import InvoiceStatus, Order, RestrictionKind
+from workflow.models import ImportKind, InvoiceStatus, Order, RestrictionKind
 from workflow.process import State, Waits
 from workflow.queues import OPEN_STATES, TO_SCREEN, late, waiting_on
 
@@ -142,7 +143,9 @@ class OrderList(Page):
         return (queryset.filter(matching(search_term)) if search_term.strip() else queryset), False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        return super().changelist_view(request, {"tabs": tabs(request), "title": _("Orders"), **(extra_context or {})})
+        return super().changelist_view(
+            request, {"tabs": tabs(request), "shortcut": shortcut(request), "title": _("Orders"), **(extra_context or {})}
+        )
 
     # --- Columns ---
 
@@ -221,6 +224,20 @@ class OrderList(Page):
 
     def has_assign_permission(self, request: HttpRequest) -> bool:
         return may_assign(acting(request))
+
+
+def shortcut(request: HttpRequest) -> tuple[str, str, Any] | None:
+    """Where the work of the chosen queue is done on one page: address, icon, words."""
+    state = request.GET.get("state", "")
+    if state == State.QUOTE_APPROVED and prices.may(request):
+        return reverse("admin:prices"), "sell", _("Price these on one page")
+    file = {
+        State.DELIVERY_PAID: (ImportKind.TRACKING, _("Tracking numbers from a file")),
+        State.ITEMS_PURCHASED: (ImportKind.ARRIVALS, _("Arrivals from a file")),
+    }.get(state)  # type: ignore[call-overload]
+    if file and file[0] in [kind.code for kind in allowed(acting(request))]:
+        return f"{reverse('admin:imports')}?kind={file[0].value}", "upload_file", file[1]
+    return None
 
 
 def _give_each(request: HttpRequest, orders: QuerySet[Order], *, to: User | None) -> None:

@@ -184,3 +184,16 @@ def test_a_name_that_no_spreadsheet_takes_spoils_no_file(sign_in):
     item = order.items.get(position=2)
     set_name(item, " a\x01\x1fb\n")
     assert item.name == "a b"
+
+
+def test_rows_pasted_from_a_spreadsheet_need_no_file(sign_in):
+    warehouse, order = sign_in(Role.WAREHOUSE), order_at(State.DELIVERY_PAID)
+    page = warehouse.post(PAGE, {"kind": "tracking", "pasted": f"주문번호\t운송장번호\r\n{order.number}\t{FEDEX_NUMBER}\r\n"}, follow=True)
+    assert f"– → {FEDEX_NUMBER}" in shown(page)
+    assert ImportBatch.objects.get().file_name == "pasted.csv"
+
+
+def test_neither_a_file_nor_rows_brings_nothing(sign_in):
+    page = sign_in(Role.WAREHOUSE).post(PAGE, {"kind": "tracking", "pasted": " \r\n"})
+    assert (page.status_code, ImportBatch.objects.count()) == (422, 0)
+    assert "Choose a file, or paste rows." in shown(page)

@@ -57,6 +57,8 @@ def test_the_mail_is_shut_into_its_frame(owner):
     assert "script-src" not in policy
     assert response["X-Frame-Options"] == "SAMEORIGIN"
     assert "no-store" in response["Cache-Control"]
+    assert owner.get(f"{URL}ship/")["Content-Security-Policy"].endswith("frame-ancestors 'none'; frame-src 'self'")
+    assert "frame-src" not in owner.get(URL)["Content-Security-Policy"]
     assert "<h1" in response.content.decode()
     assert owner.get(f"{URL}ship/fr/mail/").status_code == 404
     assert owner.get(f"{URL}advertisement/").status_code == 404

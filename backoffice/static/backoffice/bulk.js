@@ -276,4 +276,6 @@ document.addEventListener("DOMContentLoaded", () => {
     if (cell.dataset.saved !== undefined) note(cell);
   });
   draw();
+  // what is to be typed first; a page that came back with refusals is read first
+  if (!bad.size) columns.price.find((cell) => !cell.value)?.focus({ preventScroll: true });
 });

@@ -6,6 +6,14 @@
   const toNewest = () => document.querySelectorAll(".bo-thread").forEach((thread) => (thread.scrollTop = thread.scrollHeight));
   document.addEventListener("DOMContentLoaded", toNewest);
   document.addEventListener("bo:refreshed", toNewest);
+  // "Answer" leads to the thread, and on into the field
+  document.addEventListener("click", (event) => {
+    const field = event.target.closest?.('a[href="#order-messages"]') && document.querySelector("#message-form textarea");
+    if (!field) return;
+    event.preventDefault();
+    field.focus({ preventScroll: true });
+    field.scrollIntoView({ block: "center" });
+  });
 })();
 
 document.addEventListener("DOMContentLoaded", () => {

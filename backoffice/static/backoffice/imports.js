@@ -17,8 +17,8 @@ document.addEventListener("DOMContentLoaded", () => {
       if (answer.ok) {
         const said = await answer.json();
         if (!said.busy) return location.reload();
-        if (said.status === "checking") bar.value = said.done;
-        done.textContent = said.done.toLocaleString("en");
+        if (bar && said.status === "checking") bar.value = said.done;
+        if (done) done.textContent = said.done.toLocaleString("en");
       }
     } catch {
       // the next look may be luckier
