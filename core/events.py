@@ -12,7 +12,7 @@ import json
 import logging
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -86,14 +86,22 @@ def publish_many(messages: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
 
 def _append(waiting: dict[str, list[tuple[str, str]]]) -> None:
     ends = _count_up({channel: len(said) for channel, said in waiting.items()})
-    Event.objects.bulk_create(
-        (
-            Event(channel=channel, type=kind, data=data, eid=ends[channel] - len(said) + place)
-            for channel, said in waiting.items()
-            for place, (kind, data) in enumerate(said, start=1)
-        ),
-        batch_size=1000,
-    )
+    rows = [
+        (channel, kind, data, ends[channel] - len(said) + place)
+        for channel, said in waiting.items()
+        for place, (kind, data) in enumerate(said, start=1)
+    ]
+    for step in _in_steps(rows, 1000):
+        _insert(step)
+
+
+def _insert(rows: Sequence[tuple[str, str, str, int]]) -> None:
+    """As the ORM's bulk_create, which takes many times as long over thousands of rows."""
+    created = connection.ops.adapt_datetimefield_value(timezone.now())
+    values = ", ".join(["(%s, %s, %s, %s, %s)"] * len(rows))
+    statement = f"INSERT INTO {Event._meta.db_table} (channel, type, data, eid, created) VALUES {values}"  # noqa: S608 - our own names
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [value for row in rows for value in (*row, created)])
 
 
 def _count_up(more: dict[str, int]) -> dict[str, int]:
@@ -271,6 +279,6 @@ def _let_go() -> None:
     connection.close()
 
 
-def _in_steps(names: list[str], size: int) -> Iterator[list[str]]:
-    for start in range(0, len(names), size):
-        yield names[start : start + size]
+def _in_steps(things: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(things), size):
+        yield things[start : start + size]

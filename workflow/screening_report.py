@@ -1,11 +1,11 @@
-"""Decisions about items over a period: by topic and outcome, and what became of the hints. Bounded, over the index on `screened_at`."""
+"""Decisions about items over a period: by topic and outcome, and what became of the hints. Bounded, counted within an index."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 
 from workflow.models import Item, ItemStatus, Restriction
 
@@ -43,13 +43,14 @@ class Report:
 
 
 def screening_report(*, since: datetime, until: datetime) -> Report:
-    """Three statements, and one more for the titles. `until` does not belong to it."""
+    """Four statements. `until` does not belong to it."""
     decided = Item.objects.filter(screened_at__gte=since, screened_at__lt=until).order_by()
-    rows: dict[str, Row] = {}
-    for found in _by_topic(decided):
-        code = found.pop("restriction__code") or ""
-        rows[code] = Row(code, **found)
+    counted, money = _counts(decided)
     hinted = list(decided.filter(hints__isnull=False).order_by("-screened_at").values_list("status", "hints")[: MOST_HINTED + 1])
+    codes = {hint["code"] for _status, hints in hinted for hint in hints or ()}
+    of_topic = Q(pk__in={pk for pk, _status, _count in counted if pk}) | Q(code__in=codes)
+    topics = {topic.pk: topic for topic in Restriction.objects.filter(of_topic).order_by("valid_from")}
+    rows = _by_topic(counted, money, codes={pk: topic.code for pk, topic in topics.items()})
     words: Counter[tuple[str, str]] = Counter()
     for status, hints in hinted[:MOST_HINTED]:
         for hint in hints or ():
@@ -57,7 +58,9 @@ def screening_report(*, since: datetime, until: datetime) -> Report:
             row.hinted += 1
             row.overruled += status != ItemStatus.REJECTED
             words[hint["word"], hint["code"]] += 1
-    _name(rows)
+    for topic in topics.values():  # the newest version gives its name
+        if topic.code in rows:
+            rows[topic.code].topic = topic
     frequent = sorted(words.items(), key=lambda found: (-found[1], found[0]))[:WORDS_SHOWN]
     return Report(
         rows=sorted(rows.values(), key=lambda row: (not row.code, -row.rejected, -row.approved, -row.hinted, row.code)),
@@ -66,17 +69,25 @@ def screening_report(*, since: datetime, until: datetime) -> Report:
     )
 
 
-def _by_topic(decided: Any) -> Any:
+def _counts(decided: QuerySet[Item]) -> tuple[list[Any], list[Any]]:
+    """(version, status, items), within the index; and (version, won, unpriced) of the rejected, of which alone the rows are read."""
+    counted = decided.values_list("restriction", "status").annotate(n=Count("status"))
+    rejected = decided.filter(status=ItemStatus.REJECTED).values_list("restriction")
+    money = rejected.annotate(krw=Sum(F("price_krw") * F("quantity"), default=0), unpriced=Count("pk", filter=Q(price_krw=None)))
+    return list(counted), list(money)
+
+
+def _by_topic(counted: list[Any], money: list[Any], *, codes: dict[int, str]) -> dict[str, Row]:
     """A rejection stays one; whatever else became of an item, it was approved."""
-    rejected = Q(status=ItemStatus.REJECTED)
-    return decided.values("restriction__code").annotate(
-        approved=Count("pk", filter=~rejected),
-        rejected=Count("pk", filter=rejected),
-        rejected_krw=Sum(F("price_krw") * F("quantity"), filter=rejected, default=0),
-        rejected_unpriced=Count("pk", filter=rejected & Q(price_krw=None)),
-    )
-
-
-def _name(rows: dict[str, Row]) -> None:
-    for topic in Restriction.objects.filter(code__in=[code for code in rows if code]).order_by("valid_from"):
-        rows[topic.code].topic = topic
+    rows: dict[str, Row] = {}
+    for pk, status, count in counted:
+        row = rows.setdefault(codes.get(pk, ""), Row(codes.get(pk, "")))
+        if status == ItemStatus.REJECTED:
+            row.rejected += count
+        else:
+            row.approved += count
+    for pk, krw, unpriced in money:
+        row = rows.setdefault(codes.get(pk, ""), Row(codes.get(pk, "")))
+        row.rejected_krw += krw
+        row.rejected_unpriced += unpriced
+    return rows

@@ -200,7 +200,7 @@ def decided(db) -> Order:
 
 
 def test_the_report_counts_decisions_hints_words_and_won(decided, django_assert_num_queries):
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         report = screening_report(since=now() - timedelta(days=1), until=now())
     rows = {
         row.code: (row.approved, row.rejected, row.rejected_krw, row.rejected_unpriced, row.hinted, row.overruled) for row in report.rows

@@ -1,34 +1,42 @@
 """Which pages of the back office are measured by `manage.py measure_lists`, and how: the whole way through Django, without the network.
 
-The pages are found, not listed: every list, each choice of each of its filters, and what people search for.
+Lists are found, not listed: each choice of each of their filters, and what people search for. The other pages that look at many rows are
+named.
 """
 
 import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.timezone import localdate
 
 from core.accounts.models import User
 from workflow.models import Attempt, Item, LedgerEntry, Order, Parcel, Refund
 from workflow.process import Role, State
 
 DEEP = 100
+#: pages of no model
+PAGES = ("prices", "imports", "unapplied", "screening_report", "settings", "promises", "couriers", "letters", "roles")
 
 
 @dataclass(frozen=True)
 class Measured:
     name: str
     url: str
+    #: nothing that was counted for others is kept
+    is_cold: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,10 +55,20 @@ def owner() -> User:
 
 def pages(*, only: str = "") -> Iterator[Measured]:
     """Everything that is measured; with `only`, what has that in its address or name."""
-    every = [Measured("home", reverse("admin:index")), *_order_pages()]
+    every = [*_own_pages(), *_order_pages()]
     for model, page in admin.site._registry.items():
         every += _list_pages(model, page)
     yield from (page for page in every if only in page.url or only in page.name)
+
+
+def _own_pages() -> Iterator[Measured]:
+    home = reverse("admin:index")
+    yield from (Measured("home", home), Measured("home, cold", home, is_cold=True))
+    live = reverse("admin:today")
+    yield from (Measured("home's live parts", live), Measured("home's live parts, cold", live, is_cold=True))
+    yield from (Measured(f"page of {name}", reverse(f"admin:{name}")) for name in PAGES)
+    yield Measured("screening report, a year", f"{reverse('admin:screening_report')}?from={localdate() - timedelta(days=365)}")
+    yield Measured("export of orders, form", reverse("admin:workflow_order_export"))
 
 
 def _list_pages(model: Any, page: Any) -> Iterator[Measured]:
@@ -111,11 +129,15 @@ def measure(page: Measured, *, runs: int) -> Found:
     client.get(page.url), client.get(page.url)
     took = []
     for _run in range(runs):
+        if page.is_cold:
+            cache.clear()
         started = time.perf_counter()
         answer = client.get(page.url)
         took.append((time.perf_counter() - started) * 1000)
         if answer.status_code != 200:
             raise RuntimeError(f"{page.url}: {answer.status_code}")
+    if page.is_cold:
+        cache.clear()
     with CaptureQueriesContext(connection) as queries:
         client.get(page.url)
     slowest = max(queries.captured_queries, key=lambda query: float(query["time"]), default={"time": "0", "sql": ""})

@@ -106,6 +106,7 @@ class Order(OrderProcess):
             models.Index(fields=["unanswered_since"], name="order_by_unanswered"),
             models.Index(fields=["assigned_to", "state", "-id"], name="order_by_assigned"),
             models.Index(fields=["held_at", "-id"], name="order_by_hold"),
+            models.Index(fields=["hint", "state", "-id"], name="order_by_hint"),
         ]
 
     def __str__(self) -> str:
@@ -207,7 +208,7 @@ class Item(models.Model):
         ]
         indexes = [
             models.Index(fields=["shop_order_number"], name="item_by_shop_number"),
-            models.Index(fields=["screened_at"], name="item_by_screening"),
+            models.Index(fields=["screened_at", "status", "restriction"], name="item_by_screening"),
         ]
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 """One order's rows as its life would have left them: the road to its state with a moment for each step, and what each step writes.
 
 Money goes by the functions that make real bills, the journal and the ledger by the digest of their models. What staff typed between
-the moves (screening, prices, labels) has no event of its own here.
+the moves (screening, prices, labels) has no event of its own here. What happens beside the road: `desk.py`.
 
 Numbers and tokens begin with the order's key: a unique index over millions of truly random ones fills slowly where it is larger than the
 database's memory.
@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from core.management.large import desk
+from core.management.large.desk import HOUR, Beside
 from core.management.large.people import DAY, Customer
 from core.management.large.tables import at
-from core.management.large.words import CANCELLED, GOODS, HELD, NOTES, PLACES, QUESTIONS, REJECTED
+from core.management.large.words import CANCELLED, FORBIDDEN, GOODS, NOTES, PLACES, REJECTED, Goods
 from core.money import krw_to_usd_cents
 from integrations.tracking_numbers import EXPRESS_WEIGHTS, S10_WEIGHTS
 from workflow.fees import Fee, card_fee, freight_krw, service_fee
@@ -22,8 +24,8 @@ from workflow.models import ExchangeRate, FeePolicy
 from workflow.models.hashing import digest_of
 from workflow.models.orders import ALPHABET
 from workflow.process import State
+from workflow.restrictions import STRICTNESS
 
-HOUR = 3_600_000_000
 #: what happened on the way to each state, without the request; `cancel` comes after whatever was reached
 PRICED = ("approve_quote", "confirm_item_prices")
 STORED = (*PRICED, "record_item_payment", "mark_items_purchased", "receive_at_warehouse")
@@ -88,6 +90,8 @@ class World:
     rates: list[ExchangeRate]
     first: int
     now: int
+    #: what items' words hint at
+    hints: dict[desk.Words, desk.Hinted]
 
     def rate_on(self, moment: int) -> ExchangeRate:
         return self.rates[max(0, min(len(self.rates) - 1, (moment - self.first) // DAY))]
@@ -111,6 +115,8 @@ class Seeded:
     ledger: list[str] = field(default_factory=list)
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     delivery_fee: int | None = None
+    #: the strictest kind of restricted goods that an item hints at
+    hint: str = ""
 
     # --- The order ---
 
@@ -127,54 +133,63 @@ class Seeded:
         if "confirm_item_prices" in self.times:
             self._money(goods, items)
         reason = self._end_reason()
-        self._order_row(road, reason, asked=self._journal(road, len(goods), reason))
+        self._journal(road, len(goods), reason)
+        self._order_row(reason, beside=desk.happened(self))
 
     def _end_reason(self) -> str:
         if self.state == State.REJECTED:
             return self.world.rng.choice(REJECTED)
         return self.world.rng.choice(CANCELLED) if self.state == State.CANCELLED else ""
 
-    def _order_row(self, road: tuple[str, ...], reason: str, *, asked: tuple[str, int, str, int]) -> None:
-        hold_reason, held, question, asked_at = asked
+    def _order_row(self, reason: str, *, beside: Beside) -> None:
+        since = (self.moments or [self.requested])[-1]
         person, (street, city, region, postal_code, country) = self.customer, PLACES[self.customer.place]
         columns = {MOVES[move][1]: moment for move, moment in self.times.items()}
         pay_by = columns.get("quoted_at")
         self.world.tables.orders.add(
-            self.number, self.state, at((self.moments or [self.requested])[-1]),
+            self.number, self.state, at(since), at(since), moment(beside.stopped_at),
             person.key, at(self.requested), self.world.rng.choice(NOTES), person.name, person.phone, f"{person.house} {street}", "",
             city, region, postal_code, country, self.world.rate_on(self.requested).pk, self.delivery_fee, reason,
-            hold_reason, at(held) if held else None, question, at(asked_at) if asked_at else None,
+            beside.hold_reason, moment(beside.held_at), beside.question, moment(beside.asked_at), moment(beside.unanswered_since),
+            beside.assigned_to, moment(beside.assigned_at), self.hint,
             len(self.events) + 1, len(self.events), len(self.ledger), at(pay_by + 72 * HOUR) if pay_by else None,
             *(at(columns[name]) if name in columns else None for name in TIMES),
         )  # fmt: skip
 
     # --- Items and parcels ---
 
-    def _goods(self) -> list[tuple[int, int, int]]:
-        """(which of the goods, quantity, unit price) of each item."""
+    def _goods(self) -> list["Bought"]:
+        """(what, quantity, unit price) of each item."""
         rng, found = self.world.rng, []
         for _position in range(rng.choice((1, 1, 1, 2, 2, 3, 3, 4, 5))):
-            which = rng.randrange(len(GOODS))
-            found.append((which, rng.choice((1, 1, 1, 1, 2, 3)), GOODS[which].won + rng.randrange(-20, 60) * 100))
+            thing = rng.choice(GOODS)
+            found.append((thing, rng.choice((1, 1, 1, 1, 2, 3)), thing.won + rng.randrange(-20, 60) * 100))
+        if self.state == State.REJECTED or (self.state == State.QUOTE_REQUESTED and rng.random() < 0.04):
+            found[0] = (rng.choice(FORBIDDEN), 1, found[0][2])
         return found
 
-    def _items(self, goods: list[tuple[int, int, int]], parcels: list[int]) -> list[int]:
+    def _items(self, goods: list["Bought"], parcels: list[int]) -> list[int]:
         rng, table, times = self.world.rng, self.world.tables.items, self.times
         status = ITEM_STATUS[State(self.state)]
         bought, arrived = times.get("mark_items_purchased"), times.get("receive_at_warehouse")
         priced = "confirm_item_prices" in times
-        keys = []
-        for position, (which, quantity, won) in enumerate(goods, start=1):
-            thing = GOODS[which]
+        screened, buyer = times.get("approve_quote") or times.get("reject_quote"), self.world.staff["buyer"]
+        keys, kinds = [], set()
+        for position, (thing, quantity, won) in enumerate(goods, start=1):
+            options, is_rejected = rng.choice(thing.options), status == "rejected"
+            hint = self.world.hints[thing.name if priced else "", options, thing.url, PLACES[self.customer.place][4]]
+            kinds.add(hint.kind)
             shop = f"{at(bought)[:10].replace('-', '')}{table.last_key + 1:09d}" if bought else ""
             keys.append(
                 table.add(
-                    self.key, position, f"{thing.url}{rng.randrange(10**9, 10**10)}", rng.choice(thing.options), quantity, status,
-                    thing.name if priced else "", REJECTED[0] if status == "rejected" else "", won if priced else None, shop,
+                    self.key, position, f"{thing.url}{rng.randrange(10**9, 10**10)}", options, quantity, status,
+                    thing.name if priced else "", REJECTED[0] if is_rejected else "", won if priced else None, shop,
                     won * quantity if bought else None, at(arrived - 5 * HOUR) if arrived else None, at(arrived) if arrived else None,
                     parcels[position % len(parcels)] if parcels else None,
+                    hint.rows, hint.version if is_rejected else None, buyer if screened else None, at(screened) if screened else None,
                 )
             )  # fmt: skip
+        self.hint = min(kinds - {""}, key=STRICTNESS.__getitem__, default="")
         return keys
 
     def _parcels(self) -> list[int]:
@@ -213,7 +228,7 @@ class Seeded:
 
     # --- Money ---
 
-    def _money(self, goods: list[tuple[int, int, int]], items: list[int]) -> None:
+    def _money(self, goods: list["Bought"], items: list[int]) -> None:
         world, quoted = self.world, self.times["confirm_item_prices"]
         rate = world.rate_on(quoted)
         quote = world.tables.quotes.add(
@@ -221,7 +236,7 @@ class Seeded:
         )
         lines: list[Line] = [
             ("item", item, quantity, won * quantity, krw_to_usd_cents(won * quantity, krw_per_usd=rate.krw_per_usd), None)
-            for item, (_which, quantity, won) in zip(items, goods, strict=True)
+            for item, (_thing, quantity, won) in zip(items, goods, strict=True)
         ]
         krw, cents = sum(line[3] for line in lines), sum(line[4] for line in lines)
         fee = service_fee(world.policy, goods_krw=krw, goods_usd_cents=cents, krw_per_usd=rate.krw_per_usd)
@@ -300,10 +315,9 @@ class Seeded:
 
     # --- The journal ---
 
-    def _journal(self, road: tuple[str, ...], items: int, reason: str) -> tuple[str, int, str, int]:
-        """The events; and what is open beside the state: hold and question, each with its moment."""
-        world, rng = self.world, self.world.rng
-        self._event(self.requested, "request_quote", "", State.QUOTE_REQUESTED, "customer", self.customer.key, "api", {"items": items})
+    def _journal(self, road: tuple[str, ...], items: int, reason: str) -> None:
+        world = self.world
+        self.event(self.requested, "request_quote", "", State.QUOTE_REQUESTED, "customer", self.customer.key, "api", {"items": items})
         state: str = State.QUOTE_REQUESTED
         for move in road:
             target, _column, actor, door = MOVES[move]
@@ -315,19 +329,10 @@ class Seeded:
                 facts = {"parcels": 1}
             elif move == "record_delivery":
                 facts = {"delivered_at": f"{at(self.times[move]).replace(' ', 'T')}+00:00"}
-            self._event(self.times[move], move, state, target, actor, user, door, facts)
+            self.event(self.times[move], move, state, target, actor, user, door, facts)
             state = target
-        beside, chance = min(self.events[-1][0] + HOUR, world.now), rng.random()
-        if state in PARCEL_ENDS or state in (State.REJECTED, State.CANCELLED) or chance > 0.05:
-            return "", 0, "", 0
-        if chance < 0.02:
-            held = rng.choice(HELD)
-            self._event(beside, "hold", state, state, "staff", world.staff["support"], "admin", {"reason": held})
-            return held, beside, "", 0
-        self._event(beside, "ask", state, state, "staff", world.staff["buyer"], "admin", {})
-        return "", 0, rng.choice(QUESTIONS), beside
 
-    def _event(
+    def event(
         self, moment: int, name: str, before: str, after: str, actor: str, user: int | None, door: str, facts: dict[str, Any]
     ) -> None:
         number, previous = len(self.events) + 1, self.events[-1][1] if self.events else ""
@@ -337,8 +342,13 @@ class Seeded:
         self.world.tables.events.add(self.key, number, name, before, after, actor, user, door, said, at(moment), previous, digest)
 
 
+Bought = tuple[Goods, int, int]
 #: kind, item, quantity, won, cents, how a fee was reckoned
 Line = tuple[str, int | None, int, int, int, dict[str, Any] | None]
+
+
+def moment(microseconds: int | None) -> str | None:
+    return None if microseconds is None else at(microseconds)
 
 
 def fee_line(kind: str, fee: Fee) -> Line:

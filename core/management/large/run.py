@@ -1,7 +1,8 @@
 """Makes the large database: reference data by the ORM, then customers and orders in bulk, in batches, so that memory stays flat.
 
-The older orders are closed (or expired), the newest seven in a hundred are open, in every state. The same seed on the same database
-makes the same rows. What it makes is added to what is there; nothing else may write meanwhile.
+The older orders are closed (or expired), the newest seven in a hundred are open: as many in each state, the younger the earlier in the
+process, and about one in five later than was promised. The same seed on the same database makes the same rows. What it makes is added
+to what is there; nothing else may write meanwhile.
 """
 
 import time
@@ -17,6 +18,7 @@ from django_eventstream.models import EventCounter
 
 from core.accounts.models import Address, User
 from core.management import demo
+from core.management.large import desk
 from core.management.large.orders import DAY, HOUR, ROADS, TIMES, Seeded, World
 from core.management.large.people import People
 from core.management.large.tables import Table, Writer, analyse, at, microseconds, writing
@@ -30,6 +32,8 @@ from workflow.models import (
     LedgerEntry,
     Order,
     OrderEvent,
+    OrderMessage,
+    OrderNote,
     Parcel,
     PayLink,
     Quote,
@@ -39,12 +43,17 @@ from workflow.models import (
     StripeEvent,
     TrackingEvent,
 )
-from workflow.process import CLOSED, Role, State
+from workflow.process import Role, State
 
 YEARS = timedelta(days=730)
 ORDERS_A_CUSTOMER, AT_A_TIME = 12, 1_000
 OPEN_SHARE = 0.07
-OPEN = [state for state in State.values if state not in CLOSED]
+#: the open states, from the end of the process to its beginning; how many days ago the oldest order in each was requested
+OPEN = {
+    State.RETURNED: 50, State.DELIVERED: 45, State.SHIPPED: 35, State.DELIVERY_PAID: 25, State.AWAITING_DELIVERY_PAYMENT: 21,
+    State.AT_WAREHOUSE: 18, State.ITEMS_PURCHASED: 16, State.ITEMS_PAID: 9, State.AWAITING_ITEM_PAYMENT: 6, State.QUOTE_APPROVED: 4,
+    State.QUOTE_REQUESTED: 1.2,
+}  # fmt: skip
 #: an order's whole life takes about as long
 LIFE = 35 * DAY
 
@@ -55,8 +64,9 @@ class Tables:
     def __init__(self) -> None:
         self.orders = Table(
             Order,
-            "number state state_since customer_id requested_at note recipient_name recipient_phone line1 line2 city region postal_code "
-            "country rate_at_request_id delivery_fee_krw closed_reason hold_reason held_at question asked_at version last_event_number "
+            "number state state_since clock_since clock_stopped_at customer_id requested_at note recipient_name recipient_phone line1 "
+            "line2 city region postal_code country rate_at_request_id delivery_fee_krw closed_reason hold_reason held_at question asked_at "
+            "unanswered_since assigned_to_id assigned_at hint version last_event_number "
             "ledger_count pay_by " + " ".join(TIMES),
         )
         self.parcels = Table(
@@ -66,7 +76,7 @@ class Tables:
         self.items = Table(
             Item,
             "order_id position url options quantity status name screening_note price_krw shop_order_number paid_price_krw arrived_at "
-            "inspected_at parcel_id",
+            "inspected_at parcel_id hints restriction_id screened_by_id screened_at",
         )
         self.scans = Table(TrackingEvent, "parcel_id at code status text place stored_at")
         self.quotes = Table(Quote, "order_id version krw_per_usd rate_source rate_as_of policy_id created_at")
@@ -86,6 +96,8 @@ class Tables:
         )
         self.refund_lines = Table(RefundLine, "refund_id invoice_line_id amount_usd_cents")
         self.events = Table(OrderEvent, "order_id number name from_state to_state actor user_id door facts at previous_hash hash")
+        self.messages = Table(OrderMessage, "order_id author_id from_staff asks text at read_at")
+        self.notes = Table(OrderNote, "order_id author_id text at")
         self.tasks = Table(StaffTask, "key kind order_id text values created_at done_at done_by_id")
 
     def statements(self) -> list[str]:
@@ -108,7 +120,7 @@ def seed(orders: int, *, seed: int, say: Callable[[str], Any]) -> None:
 def every_table() -> list[type[Model]]:
     return [
         User, Address, EventCounter, Order, Item, Parcel, TrackingEvent, Quote, Invoice, InvoiceLine, PayLink, Attempt, StripeEvent,
-        LedgerEntry, Refund, RefundLine, OrderEvent, StaffTask, ExchangeRate, FeePolicy,
+        LedgerEntry, Refund, RefundLine, OrderEvent, OrderMessage, OrderNote, StaffTask, ExchangeRate, FeePolicy,
     ]  # fmt: skip
 
 
@@ -126,13 +138,13 @@ def _world(rng: Random) -> World:
     ExchangeRate.objects.bulk_create(rates, batch_size=500)
     stored = list(ExchangeRate.objects.filter(source="seed", fetched_at__gte=first).order_by("fetched_at"))
     staff = {role: User.objects.get(email=demo.email_of(role)).pk for role in Role.values}
-    return World(rng, Tables(), staff, policy, stored, microseconds(first), microseconds(moment))
+    return World(rng, Tables(), staff, policy, stored, microseconds(first), microseconds(moment), desk.all_hints())
 
 
 def _orders(world: World, people: People, count: int, *, writer: Writer, say: Callable[[str], Any], started: float) -> None:
     opening = count - int(count * OPEN_SHARE)
     for number in range(count):
-        _one(world, people, number, count, is_open=number >= opening)
+        _one(world, people, number, count, opening=opening)
         if number % AT_A_TIME == AT_A_TIME - 1 or number == count - 1:
             writer.write(world.tables.statements())
         if (number + 1) % 20_000 == 0:
@@ -141,12 +153,23 @@ def _orders(world: World, people: People, count: int, *, writer: Writer, say: Ca
     writer.wait()
 
 
-def _one(world: World, people: People, number: int, count: int, *, is_open: bool) -> None:
+def _requested(world: World, number: int, count: int, opening: int) -> tuple[int, str]:
+    """When the order was requested, ever later; and in which state it is if it is open, or nothing."""
+    oldest = world.now - int(max(OPEN.values()) * DAY)
+    if number < opening:
+        return world.first + (oldest - world.first) * number // opening - world.rng.randrange(60_000_000), ""
+    place, rest = divmod((number - opening) * len(OPEN), count - opening)
+    days = [*OPEN.values(), 0]
+    age = days[place] - (days[place] - days[place + 1]) * rest / (count - opening)
+    return world.now - int(age * DAY) - world.rng.randrange(60_000_000), list(OPEN)[place]
+
+
+def _one(world: World, people: People, number: int, count: int, *, opening: int) -> None:
     rng = world.rng
-    requested = world.first + (world.now - world.first) * number // count - rng.randrange(60_000_000)
+    requested, open_state = _requested(world, number, count, opening)
     chance = rng.random()
     closed = next(state for limit, state in CLOSED_SHARES if chance < limit)
-    state = OPEN[(number + number // len(OPEN)) % len(OPEN)] if is_open else closed
+    state = open_state or closed
     paid_then_cancelled = state == State.CANCELLED and rng.random() < 0.35
     steps = 4 if paid_then_cancelled else len(ROADS[state])
     seeded = Seeded(
@@ -160,7 +183,7 @@ def _one(world: World, people: People, number: int, count: int, *, is_open: bool
     )
     seeded.write()
     if rng.random() < 0.004:
-        _task(world, seeded, is_open=is_open)
+        _task(world, seeded, is_open=bool(open_state))
 
 
 #: what became of the older ones, summed up
@@ -173,10 +196,24 @@ def _moments(rng: Random, requested: int, steps: int, *, until: int, state: str)
     last = requested + span * rng.randrange(60, 100) // 100
     if state in (State.AWAITING_ITEM_PAYMENT, State.DELIVERED):
         last = max(requested + 1, until - rng.randrange(HOUR, 40 * HOUR))
+    elif state in PROMISED:
+        last = max(requested + steps, until - _waited(rng, PROMISED[state]))
     if steps == 0:
         return []
     inner = sorted(rng.randrange(requested + 1, last) for _step in range(steps - 1)) if last > requested + 1 else [last] * (steps - 1)
     return [*inner, last]
+
+
+#: days that are promised in the states that wait for us
+PROMISED: dict[str, int] = {
+    State.QUOTE_APPROVED: 1, State.ITEMS_PAID: 1, State.ITEMS_PURCHASED: 7, State.AT_WAREHOUSE: 1, State.DELIVERY_PAID: 2,
+}  # fmt: skip
+
+
+def _waited(rng: Random, days: int) -> int:
+    """Mostly within what was promised, one in five longer."""
+    share = rng.uniform(0.02, 0.95) if rng.random() < 0.8 else rng.uniform(1, 3)
+    return int(share * days * DAY)
 
 
 def _task(world: World, seeded: Seeded, *, is_open: bool) -> None:

@@ -61,6 +61,13 @@ GOODS = (
     Goods("한복 저고리 원단", "https://www.idus.com/v2/product/", ("연분홍", "옥색"), 32_000),
     Goods("자개 손거울", "https://www.idus.com/v2/product/", ("학", "모란"), 27_500),
 )
+#: what is asked for and cannot be sent; customers say so in their own words
+FORBIDDEN = (
+    Goods("오 드 퍼퓸 50ml", "https://www.oliveyoung.co.kr/store/goods/getGoodsDetail.do?goodsNo=A", ("향수 50ml", "향수 100ml"), 89_000),
+    Goods("리드 디퓨저 200ml", "https://www.29cm.co.kr/products/", ("디퓨저 / 코튼", "디퓨저 / 블랙체리"), 32_000),
+    Goods("젤네일 세트", "https://www.coupang.com/vp/products/", ("젤네일 12색", "매니큐어 6종"), 24_900),
+    Goods("컵라면 한 상자", "https://www.kurly.com/goods/", ("라면 12개입",), 15_600),
+)
 REJECTED = (
     "향수는 인화성 액체라 항공으로 보낼 수 없습니다.",
     "리튬 배터리만으로는 보낼 수 없습니다.",
@@ -75,3 +82,17 @@ QUESTIONS = (
     "부품 하나가 빠진 상품입니다. 진행할까요?",
 )
 NOTES = ("", "", "", "", "선물이라 가격표는 빼 주세요.", "한 번에 같이 보내 주세요.", "천천히 보내 주셔도 돼요.")
+LETTERS = (
+    "언제쯤 발송될까요?",
+    "상자는 하나로 합쳐 주실 수 있나요?",
+    "Could you send a photo before you ship it?",
+    "주소를 바꾸고 싶어요.",
+    "감사합니다!",
+)
+ANSWERS = ("네, 그렇게 해 드릴게요.", "이번 주 안에 발송됩니다.", "Gladly, we will.", "마이페이지에서 바꾸실 수 있어요.")
+MEMOS = (
+    "판매자와 통화함: 내일 발송 예정.",
+    "고객이 급하다고 함.",
+    "상자가 조금 눌려서 왔음. 내용물은 이상 없음.",
+    "Regular customer, friendly.",
+)
