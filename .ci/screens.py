@@ -72,9 +72,9 @@ def sign_in(browser: Browser, *, base_url: str, language: str, theme: Any, width
 
 
 def picture(page: Page, path: Path) -> None:
-    """A page's picture in 128 colours: a quarter of the bytes, and letters stay sharp."""
+    """A page's picture in 64 colours: a quarter of the bytes, and letters stay sharp."""
     shot = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
-    shot.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    shot.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def main() -> int:
