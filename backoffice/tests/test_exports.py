@@ -16,11 +16,13 @@ from django.test.utils import CaptureQueriesContext
 
 from backoffice.exports import files, lists
 from backoffice.exports.cells import for_csv, for_xlsx
+from backoffice.tests.poison import assert_inert_table
+from backoffice.tests.test_poison import write_beside, write_order
 from workflow import ledger
 from workflow.models import ExportChoice, ExportLog, LedgerEntry, Order, StaffTask
 from workflow.process import Role, State
 from workflow.spreadsheets import as_typed, harmless
-from workflow.tests.factories import customer, new_order, order_at
+from workflow.tests.factories import customer, new_order, order_at, reload
 
 pytestmark = pytest.mark.django_db
 ORDERS, LEDGER, PEOPLE = "/admin/workflow/order/", "/admin/workflow/ledgerentry/", "/admin/accounts/user/"
@@ -92,6 +94,20 @@ def test_poison_leaves_both_formats_as_it_came(owner):
     for file_format in ("csv", "xlsx"):
         rows = taken(owner, "/admin/workflow/stafftask/export/?open=all", "what", file_format=file_format)
         assert [as_typed(row[0]).replace("\r", "") for row in rows][::-1] == [words.replace("\r", "") for words in said], file_format
+
+
+def test_no_export_holds_a_formula_whatever_customers_and_couriers_wrote(owner):
+    order = order_at(State.SHIPPED, items=4)
+    write_order(order, str, turn=1)
+    write_beside(reload(order), str)
+    for model, exports in lists.OF_LIST.items():
+        base = f"/admin/{model._meta.app_label}/{model._meta.model_name}/export/"
+        for place, export in enumerate(exports):
+            url = f"{base}{export.name}/" if place else base
+            for file_format in ("csv", "xlsx"):
+                rows = taken(owner, url, *(column.name for column in export.columns), file_format=file_format)
+                assert rows, url
+                assert_inert_table(rows)
 
 
 def test_items_and_parcels_of_the_orders_shown(owner):

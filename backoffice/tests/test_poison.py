@@ -4,6 +4,8 @@ Each page is rendered twice, with poison and with harmless text of the same shap
 pages of registered models are found by themselves; a page of its own is one line in `extra_pages`.
 """
 
+import csv
+import io
 import json
 import re
 from collections.abc import Callable
@@ -28,9 +30,13 @@ from core.outbox.models import Effect
 from workflow.models import (
     Attempt,
     Dispute,
+    ImportBatch,
+    ImportRow,
     Item,
     LedgerEntry,
     Order,
+    OrderMessage,
+    OrderNote,
     Parcel,
     Refund,
     StaffTask,
@@ -117,7 +123,23 @@ def write_beside(order: Order, words: Words) -> list[str]:
     parcel = order.parcels.first()
     Parcel.objects.filter(pk=parcel.pk).update(tracking_number=words(piece(40, 5)), poll_error=words(piece(300, 5)))
     TrackingEvent.objects.create(parcel=parcel, at=now(), status="exception", text=words(piece(200, 6)), place=words(piece(120, 7)))
-    return extra_pages(order, words, refund=refund)
+    OrderMessage.objects.create(order=order, author=order.customer, from_staff=False, text=all_of_it)
+    OrderNote.objects.create(order=order, author=order.customer, text=all_of_it)
+    batch = import_of(words, person=order.customer)
+    return [*extra_pages(order, words, refund=refund), f"/admin/imports/{batch.pk}/"]
+
+
+def import_of(words: Words, *, person: User) -> ImportBatch:
+    """A file whose rows say poison, good and bad ones."""
+    batch = ImportBatch.objects.create(
+        kind="prices", status="ready", file_name=words(piece(200, 8)), sha256="0" * 64, size_bytes=1, read_as="CSV", made_by=person,
+        row_count=2, good_count=1, bad_count=1, error=words(ALL),
+    )  # fmt: skip
+    said = {"price_krw": 1, "name": words(piece(200, 9))}
+    row = {"order_number": words(piece(40, 10)), "said": said, "wanted": said, "seen": {"name": words(piece(200, 11))}, "target": "item"}
+    ImportRow.objects.create(batch=batch, number=2, outcome="good", **row)
+    ImportRow.objects.create(batch=batch, number=3, outcome="bad", error=words(ALL), **row)
+    return batch
 
 
 def extra_pages(order: Order, words: Words, *, refund: Refund) -> list[str]:
@@ -136,6 +158,14 @@ def extra_pages(order: Order, words: Words, *, refund: Refund) -> list[str]:
         f"/admin/workflow/ledgerentry/?q={searched}&kind={searched}",
         f"/admin/workflow/order/?q={searched}",
         f"/admin/accounts/user/?q={searched}",
+        "/admin/imports/",
+        "/admin/settings/",
+        "/admin/screening/",
+        "/admin/couriers/",
+        f"/admin/many/?ids={order.pk}&move=record_delivery",
+        f"/admin/workflow/restriction/try/?text={searched}",
+        f"/admin/search/?extended&s={quote(words(piece(40, 2)))}",
+        *(f"/admin/workflow/order/{order.pk}/{page}/" for page in ("customer", "assign", "write/message", "write/note")),
         do_url(order, "cancel"),
         *(work_url(order, task) for task in ("price_items", "screen_items", "label_parcels")),
         *(f"/admin/workflow/order/{order.pk}/{dialog}/" for dialog in ("refund", "sold_out", "dearer")),
@@ -197,6 +227,26 @@ def test_poison_is_inert_on_every_page(owner, order):
         return [*write_beside(reload(order), words), *model_pages(), page_url(order)]
 
     assert assert_inert(owner, write) > 30
+
+
+def test_the_errors_of_an_import_hold_no_formula(owner):
+    batch = import_of(str, person=owner.user)
+    answer = owner.get(f"/admin/imports/{batch.pk}/errors.csv")
+    assert (answer["Content-Type"], answer["Content-Disposition"][:10]) == ("text/csv; charset=utf-8", "attachment")
+    rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
+    assert len(rows) == 2
+    assert_inert_table(rows)
+
+
+def test_poison_is_inert_while_it_is_priced(owner):
+    waiting = order_at(State.QUOTE_APPROVED, items=ITEMS)
+
+    def write(words: Words) -> list[str]:
+        write_order(waiting, words, turn=3)
+        Order.objects.filter(pk=waiting.pk).update(hold_reason="", question="")
+        return ["/admin/prices/", f"/admin/many/?ids={waiting.pk}&move=confirm_item_prices"]
+
+    assert assert_inert(owner, write) == 2
 
 
 def test_each_of_them_is_inert_in_each_short_text_of_an_order(owner, order):
