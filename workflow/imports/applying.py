@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.errors import Conflict
 from core.retries import retried
-from workflow.bulk import in_steps, lock_orders, record_many, tell_many
+from workflow.bulk import in_steps, lock_orders, many_rows, record_many, tell_many
 from workflow.imports import checking, claims, moving, parcels
 from workflow.imports.kind import Kind, differs, examine
 from workflow.imports.kinds import check_allowed, kind_of
@@ -57,6 +57,7 @@ def _check_may_apply(batch: ImportBatch, *, only_good: bool) -> None:
         raise Conflict(_("There is nothing to apply."), code="nothing_to_apply")
 
 
+@many_rows()
 def apply(batch_id: int, *, claim: str, by: By) -> None:
     """The work of it; safe to run again. Does nothing when the claim is lost."""
     if claims.begin(batch_id, claim=claim):

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.errors import Conflict
 from core.retries import retried
-from workflow.bulk import in_steps
+from workflow.bulk import in_steps, many_rows
 from workflow.imports import claims
 from workflow.imports.kind import examine, orders_numbered
 from workflow.imports.kinds import kind_of
@@ -28,6 +28,7 @@ def check_may_check(batch: ImportBatch) -> None:
         raise Conflict(_("This import is “%(status)s”.") % {"status": batch.get_status_display()})
 
 
+@many_rows()
 def check(batch_id: int, *, claim: str) -> None:
     """Safe to run again. Does nothing when the claim is lost."""
     if not claims.begin(batch_id, claim=claim):

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.errors import Conflict
 from core.retries import retried
-from workflow.bulk import in_steps, lock_orders
+from workflow.bulk import in_steps, lock_orders, many_rows
 from workflow.imports import applying, claims, parcels
 from workflow.imports.kind import Kind, differs, stored, values
 from workflow.imports.kinds import check_allowed, kind_of
@@ -42,6 +42,7 @@ def request(batch_id: int, *, by: By) -> ImportBatch:
     return batch
 
 
+@many_rows()
 def undo(batch_id: int, *, claim: str, by: By) -> None:
     """The work of it; safe to run again. Does nothing when the claim is lost."""
     if claims.begin(batch_id, claim=claim):
