@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,14 +10,14 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
-from django.utils.dateparse import parse_date
-from django.utils.timezone import localdate, make_aware
+from django.utils.timezone import localdate
 from django.utils.translation import get_language, gettext, override
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from backoffice.exports.cells import for_csv
 from backoffice.exports.files import csv_lines
+from backoffice.money.spans import day_said, midnight
 from workflow.screening_report import Report, Row, screening_report
 
 DEFAULT_DAYS, MOST_DAYS = 30, 366
@@ -37,8 +37,8 @@ class Period:
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> "Period":
         """What was asked for; at most a year, its end counts."""
-        last = min(_day(said.get("to", "")) or localdate(), localdate())
-        first = _day(said.get("from", "")) or last - timedelta(days=DEFAULT_DAYS - 1)
+        last = min(day_said(said.get("to", "")) or localdate(), localdate())
+        first = day_said(said.get("from", "")) or last - timedelta(days=DEFAULT_DAYS - 1)
         return cls(min(max(first, last - timedelta(days=MOST_DAYS - 1)), last), last)
 
     @property
@@ -46,7 +46,7 @@ class Period:
         return urlencode({"from": self.first.isoformat(), "to": self.last.isoformat()})
 
     def report(self) -> Report:
-        return screening_report(since=_midnight(self.first), until=_midnight(self.last + timedelta(days=1)))
+        return screening_report(since=midnight(self.first), until=midnight(self.last + timedelta(days=1)))
 
 
 def urls(site: Any) -> list[URLPattern]:
@@ -103,15 +103,3 @@ def lines(report: Report) -> Iterator[bytes]:
 def cells(row: Row) -> list[Any]:
     title = row.topic.title if row.topic else gettext("In own words")
     return [row.code, title, row.approved, row.rejected, row.rejected_krw, row.rejected_unpriced, row.hinted, row.overruled]
-
-
-def _day(said: str) -> date | None:
-    try:
-        day = parse_date(said)
-    except ValueError:
-        return None
-    return day if day and 2000 <= day.year < 2200 else None
-
-
-def _midnight(day: date) -> datetime:
-    return make_aware(datetime.combine(day, time.min))

@@ -25,7 +25,7 @@ class Span:
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> "Span":
-        return cls(_day(said.get(FROM, "")), _day(said.get(TO, "")))
+        return cls(day_said(said.get(FROM, "")), day_said(said.get(TO, "")))
 
     @property
     def is_short(self) -> bool:
@@ -38,8 +38,8 @@ class Span:
     def narrow(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """The rows booked within it."""
         if self.first:
-            rows = rows.filter(booked_at__gte=_midnight(self.first))
-        return rows.filter(booked_at__lt=_midnight(self.last + timedelta(days=1))) if self.last else rows
+            rows = rows.filter(booked_at__gte=midnight(self.first))
+        return rows.filter(booked_at__lt=midnight(self.last + timedelta(days=1))) if self.last else rows
 
     def summed(self) -> "Span":
         """Itself where it is short, else the month that it ends in."""
@@ -61,7 +61,8 @@ def presets() -> list[tuple[Any, Span]]:
     return [(_("This month"), this), (_("Last month"), month_of(this.first - timedelta(days=1)))]
 
 
-def _day(said: str) -> date | None:
+def day_said(said: str) -> date | None:
+    """A day as a query string says it, or None."""
     try:
         day = parse_date(said)
     except ValueError:
@@ -69,5 +70,6 @@ def _day(said: str) -> date | None:
     return day if day and 2000 <= day.year < 2200 else None
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
+    """When the day begins in Seoul."""
     return make_aware(datetime.combine(day, time.min))

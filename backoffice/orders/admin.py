@@ -24,7 +24,7 @@ class OrderAdmin(OrderList):
             path("<int:order_id>/", view(self.to_page)),
             path("<int:order_id>/change/", view(self.order_page), name="workflow_order_change"),
             path("<int:order_id>/do/<slug:transition>/", view(self.do), name="workflow_order_do"),
-            path("<int:order_id>/work/<slug:task>/", view(self.work), name="workflow_order_work"),
+            path("<int:order_id>/enter/<slug:task>/", view(self.work), name="workflow_order_work"),
             path("<int:order_id>/beside/<slug:name>/", view(self.beside), name="workflow_order_beside"),
             path("<int:order_id>/receipt/<slug:language>/", view(require_GET(receipt.download)), name="workflow_order_receipt"),
             *(path(f"<int:order_id>/{d.name}/", view(self.dialog), {"dialog": d}, name=f"workflow_order_{d.name}") for d in page.DIALOGS),

@@ -77,7 +77,7 @@ def do_url(order: Order, transition: str) -> str:
 
 
 def work_url(order: Order, task: str) -> str:
-    return f"/admin/workflow/order/{order.pk}/work/{task}/"
+    return f"/admin/workflow/order/{order.pk}/enter/{task}/"
 
 
 def said(response) -> list[str]:

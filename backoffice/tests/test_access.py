@@ -197,7 +197,7 @@ def test_orders_have_no_add_delete_or_history_page(owner, order):
 
 
 @pytest.mark.parametrize(
-    ("role", "tail"), [(Role.WAREHOUSE, "do/cancel/"), (Role.BUYER, "work/label_parcels/"), (Role.BUYER, "beside/hold/")]
+    ("role", "tail"), [(Role.WAREHOUSE, "do/cancel/"), (Role.BUYER, "enter/label_parcels/"), (Role.BUYER, "beside/hold/")]
 )
 def test_a_post_without_the_permission_is_403_and_changes_nothing(sign_in, order, role, tail):
     before = fingerprint(order)

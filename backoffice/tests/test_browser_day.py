@@ -226,7 +226,7 @@ def test_a_day(shop: Shop, outside: Any, buyer: Desk, warehouse: Desk) -> None:
     # and has no more to do with it
     assert buyer.page.locator("#order-entries form, [data-move]").count() == 0
     buyer.sees("Next: Warehouse")
-    address = f"/admin/workflow/order/{by_hand}/work/receive_items/"
+    address = f"/admin/workflow/order/{by_hand}/enter/receive_items/"
     assert buyer.page.evaluate(SEND, [address, {"version": look(shop, by_hand)["version"]}]) == 403
 
     # --- The warehouse receives, weighs and asks for the delivery fee

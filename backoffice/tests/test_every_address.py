@@ -50,7 +50,7 @@ pytestmark = [
 #: what a slug stands for, by the beginning of its route and its name
 BY_ROUTE: dict[tuple[str, str], list[str]] = {
     ("workflow/order/<int:order_id>/do/", "transition"): [spec.name for spec in TRANSITIONS.values()],
-    ("workflow/order/<int:order_id>/work/", "task"): [task.name for task in TASKS],
+    ("workflow/order/<int:order_id>/enter/", "task"): [task.name for task in TASKS],
     ("workflow/order/<int:order_id>/beside/", "name"): ["hold", "release", "ask", "answer"],
     ("workflow/order/<int:order_id>/receipt/", "language"): ["ko"],
     ("workflow/order/<int:order_id>/refund/", "name"): ["approve", "decline", "again", "hand"],

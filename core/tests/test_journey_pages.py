@@ -11,7 +11,7 @@ HTML = """
 <form action="/search"><input name="q"></form>
 <p role="alert">Not <b>so</b>
  fast</p>
-<form method="post" action="/order/7/work/label/">
+<form method="post" action="/order/7/enter/label/">
   <input type="hidden" name="csrf" value="t&amp;k"><input name="weight" value=""><input name="gone" value="1" disabled>
   <input type="radio" name="verdict-3" value="approved"><input type="radio" name="verdict-3" value="rejected" checked>
   <input type="checkbox" name="item" value="8" checked><input type="checkbox" name="item" value="9"><input type="checkbox" name="remove">

@@ -41,7 +41,7 @@ class Desk:
     def enter(self, task: str, fill: Fill, *, form: int = 0, press: tuple[str, str] | None = None) -> None:
         """Fill a form of the order page and save it; `form` counts where there are several of a kind (parcels)."""
         page = self.order_page()
-        wanted = page.forms_to(f"/work/{task}/")[form]
+        wanted = page.forms_to(f"/enter/{task}/")[form]
         fill(wanted)
         self._save(page, wanted, what=task, press=press)
 
