@@ -2,9 +2,10 @@
 refunds, price differences, disputes), `shipments.py` (parcels and what couriers say) and `journal.py` (what happened, and what staff
 must look at). `notes.py`, `messages.py` and `presence.py` are what people say about it, and who is looking; `price_saves.py` is what
 the bulk price page can put back, `imports.py` files that staff bring in. Of no order: `promises.py` (how long things may wait for us),
-`figures.py` (sums by day), `restrictions.py` (restricted goods), `couriers.py` (what staff set about couriers)."""
+`figures.py` (sums by day), `restrictions.py` (restricted goods), `couriers.py` (what staff set about couriers, rate cards, how asking
+them goes). `warehouse.py` is what inspections find, `photos.py` the pictures."""
 
-from workflow.models.couriers import CourierSetting
+from workflow.models.couriers import CourierMessage, CourierSetting, CourierState, RateCard
 from workflow.models.exports import ExportChoice, ExportLog
 from workflow.models.figures import DailyFigure
 from workflow.models.imports import ImportBatch, ImportKind, ImportMove, ImportRow, ImportStatus, RowOutcome
@@ -39,12 +40,14 @@ from workflow.models.payments import (
     Quote,
     StripeEvent,
 )
+from workflow.models.photos import Photo
 from workflow.models.presence import OrderViewer
 from workflow.models.price_saves import PriceSave, SavedPrices
 from workflow.models.promises import Holiday, Promise, PromiseChange
 from workflow.models.reading import PersonalDataRead
 from workflow.models.restrictions import Restriction, RestrictionKind
-from workflow.models.shipments import Parcel, TrackingEvent
+from workflow.models.shipments import Parcel, ParcelLabel, TrackingEvent, TrackLink
+from workflow.models.warehouse import Choice, Disposal, Inspection, Outcome, Verdict
 
 __all__ = [
     "Adjustment",
@@ -52,8 +55,12 @@ __all__ = [
     "AdjustmentStatus",
     "Attempt",
     "AttemptStatus",
+    "Choice",
+    "CourierMessage",
     "CourierSetting",
+    "CourierState",
     "DailyFigure",
+    "Disposal",
     "Dispute",
     "ExchangeRate",
     "ExportChoice",
@@ -65,6 +72,7 @@ __all__ = [
     "ImportMove",
     "ImportRow",
     "ImportStatus",
+    "Inspection",
     "Invoice",
     "InvoiceKind",
     "InvoiceLine",
@@ -79,13 +87,17 @@ __all__ = [
     "OrderMessage",
     "OrderNote",
     "OrderViewer",
+    "Outcome",
     "Parcel",
+    "ParcelLabel",
     "PayLink",
     "PersonalDataRead",
+    "Photo",
     "PriceSave",
     "Promise",
     "PromiseChange",
     "Quote",
+    "RateCard",
     "Reconciliation",
     "Refund",
     "RefundLine",
@@ -97,6 +109,8 @@ __all__ = [
     "SavedPrices",
     "StaffTask",
     "StripeEvent",
+    "TrackLink",
     "TrackingEvent",
+    "Verdict",
     "new_order_number",
 ]

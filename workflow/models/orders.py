@@ -82,6 +82,10 @@ class Order(OrderProcess):
     #: `SetAside`: why the order does not wait for us though its state says so; for counting over an index
     set_aside = models.GeneratedField(expression=SET_ASIDE, output_field=models.SmallIntegerField(), db_persist=True)
 
+    #: the storage clock (`storage.py`): time already counted, and since when it runs (NULL: it stands, the move is ours)
+    storage_used_s = models.PositiveIntegerField(default=0, db_default=0)
+    storage_since = models.DateTimeField(_("stored since"), null=True, blank=True)
+
     #: grows with every change of the order; what a form was opened with is compared to it
     version = models.PositiveIntegerField(default=1)
     #: the number of the order's last event; the next one is this plus one, under the order's lock
@@ -107,6 +111,7 @@ class Order(OrderProcess):
             models.Index(fields=["assigned_to", "state", "-id"], name="order_by_assigned"),
             models.Index(fields=["held_at", "-id"], name="order_by_hold"),
             models.Index(fields=["hint", "state", "-id"], name="order_by_hint"),
+            models.Index(fields=["storage_since"], name="order_by_storage"),
         ]
 
     def __str__(self) -> str:

@@ -55,6 +55,10 @@ class FeePolicy(models.Model):
     delivery_min_krw = models.PositiveIntegerField(_("delivery, at least for a parcel (won)"), default=0)
     delivery_tiers = models.JSONField(_("delivery per kg from a weight on"), default=list, blank=True)
     volume_divisor = models.PositiveSmallIntegerField(_("cm³ that count as one gram"), default=6)
+    #: storage at our warehouse: days free of charge, won for a day after them, and when a person may end it
+    storage_free_days = models.PositiveSmallIntegerField(_("storage free of charge (days)"), default=30, db_default=30)
+    storage_krw_per_day = models.PositiveIntegerField(_("storage per day after that (won)"), default=500, db_default=500)
+    storage_max_days = models.PositiveSmallIntegerField(_("storage at most (days)"), default=60, db_default=60)
     #: kept of a delivery that was paid and is not sent, for opening the parcels again
     repack_fee_krw = models.PositiveIntegerField(_("repacking fee at a cancellation (won)"), default=5000)
     #: what an item costs more at the shop than was quoted: borne by us up to here …
@@ -164,6 +168,7 @@ class LineKind(models.TextChoices):
     ITEM = "item", _("Item")
     SERVICE_FEE = "service_fee", _("Service fee")
     DELIVERY = "delivery", _("International delivery")
+    STORAGE = "storage", _("Storage")
     CARD_FEE = "card_fee", _("Card fee")
     DIFFERENCE = "difference", _("Price difference")
 
