@@ -82,7 +82,7 @@ class Ground:
 
     def manage(self, *arguments: str, **environment: str) -> str:
         done = subprocess.run(
-            [*MANAGE, *arguments], env={**self.environment, **environment}, check=False, capture_output=True, text=True, timeout=120
+            [*MANAGE, *arguments], env={**self.environment, **environment}, check=False, capture_output=True, text=True, timeout=240
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -104,7 +104,7 @@ class Ground:
         process = self.start(sys.executable, "-m", "core.tests.ground.quick_web", PORT=str(port), CLOCKS=json.dumps(constants))
         web = Web(process, port)
         self.webs.append(web)
-        wait_for(web.answers, seconds=30, why="the web process answers")
+        wait_for(web.answers, why="the web process answers")
         return web
 
     def logs(self) -> str:
@@ -120,7 +120,7 @@ class Ground:
                 process.terminate()
         for process in self.started:
             try:
-                process.wait(10)
+                process.wait(30)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
@@ -152,7 +152,7 @@ class Web:
     def get(self, path: str, *, body: bytes | None = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
         request = urllib.request.Request(self.url + path, data=body, headers={k.replace("_", "-"): v for k, v in headers.items()})
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, dict(answer.headers), answer.read()
         except urllib.error.HTTPError as answer:
             with answer:
