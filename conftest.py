@@ -54,6 +54,7 @@ def as_migrated(request, django_db_setup) -> Copy:
 @pytest.fixture(autouse=True)
 def _settings_of_tests(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path / "media"
+    settings.PRIVATE_ROOT = tmp_path / "private"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
