@@ -105,6 +105,13 @@ class Desk:
         self.page.click("text=Check it")
         self.sees(f"Apply all {rows} rows")
 
+    def apply_file(self, *, rows: int) -> None:
+        """And the orders it completes move on; through when the page, which reloads itself, has nothing more to follow."""
+        self.page.check("input[name=and_move]")
+        self.page.click(f"text=Apply all {rows} rows")
+        expect(self.page.locator("#import-result")).to_have_text("applied")
+        expect(self.page.locator("[data-progress]")).to_have_count(0)
+
 
 @pytest.fixture(scope="module")
 def outside(shop: Shop) -> Iterator[Any]:
@@ -199,9 +206,7 @@ def test_a_day(shop: Shop, outside: Any, buyer: Desk, warehouse: Desk) -> None:
     # and one by a file, which changes nothing before it is confirmed
     buyer.import_file("prices", f"order,item,price\n{numbers[2]},1,15000\n{numbers[2]},2,7000\n", rows=2)
     assert [item[1] for item in look(shop, by_file)["items"]] == [None, None]
-    buyer.page.check("input[name=and_move]")
-    buyer.page.click("text=Apply all 2 rows")
-    expect(buyer.page.locator("#import-result")).to_have_text("applied")
+    buyer.apply_file(rows=2)
     assert shop.told(BATCH) == [["applied", 2]]
     wait_for_state(shop, orders, "awaiting_item_payment")
     assert [item[1] for item in look(shop, by_file)["items"]] == [15_000, 7_000]
@@ -258,15 +263,10 @@ def test_a_day(shop: Shop, outside: Any, buyer: Desk, warehouse: Desk) -> None:
     content = "주문번호,택배사,송장번호\n" + "".join(f"{number},,{label}\n" for number, label in zip(numbers, labels, strict=True))
     warehouse.import_file("tracking", content, rows=3)
     assert look(shop, by_hand)["parcels"] == [[1_200, "", ""]]
-    warehouse.page.check("input[name=and_move]")
-    warehouse.page.click("text=Apply all 3 rows")
+    warehouse.apply_file(rows=3)
     wait_for_state(shop, orders, "shipped")
-    # looked at in another tab: this one comes anew by itself, which a reload would collide with
-    tab = warehouse.page.context.new_page()
-    tab.goto(warehouse.page.url)
-    expect(tab.locator(".bo-imports__moves li")).to_have_count(3)
-    expect(tab.locator(".bo-imports__moves li").first).to_contain_text("Shipped")
-    tab.close()
+    expect(warehouse.page.locator(".bo-imports__moves li")).to_have_count(3)
+    expect(warehouse.page.locator(".bo-imports__moves li").first).to_contain_text("Shipped")
     assert [look(shop, order)["parcels"][0][1:] for order in orders] == [
         ["fedex", labels[0]],
         ["ems", labels[1]],
