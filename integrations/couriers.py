@@ -3,7 +3,7 @@ tracking_numbers.py). The words they are all translated into are in tracking.py.
 """
 
 from integrations import ems, fedex
-from integrations.tracking import TERMINAL, Courier, TrackingResult, TrackingScan, TrackingStatus
+from integrations.tracking import TERMINAL, Budget, Courier, TrackingResult, TrackingScan, TrackingStatus
 
 COURIERS: dict[str, Courier] = {
     courier.code: courier
@@ -13,4 +13,4 @@ COURIERS: dict[str, Courier] = {
     )
 }
 
-__all__ = ["COURIERS", "TERMINAL", "Courier", "TrackingResult", "TrackingScan", "TrackingStatus"]
+__all__ = ["COURIERS", "TERMINAL", "Budget", "Courier", "TrackingResult", "TrackingScan", "TrackingStatus"]

@@ -14,6 +14,7 @@ from django.conf import settings
 
 from integrations.base import Answer, AuthRefused, BadAnswer, InvalidRequest, ProviderError, QuotaExceeded, Unavailable, call, refusal
 from integrations.tracking import (
+    Budget,
     Courier,
     TrackingResult,
     TrackingScan,
@@ -34,6 +35,8 @@ PROVIDER = "ems"
 PATH = "/trace/retrieveLongitudinalEMSService/retrieveLongitudinalEMSService/getLongitudinalEMSList"
 SEOUL = ZoneInfo("Asia/Seoul")
 QUOTA_RETRY_S = 3600.0
+# data.go.kr: 10,000 calls a day on a development key, more on request. No rate is named; it is a small public service, so few at a time.
+BUDGET = Budget(in_flight=4, per_day=10_000)
 
 # Free Korean text, spaces removed: the first that fits. "배달완료" has tails ("배달완료(배달)"), so its beginning counts.
 STATUS_RULES = [
@@ -184,6 +187,7 @@ COURIER = Courier(
     label="EMS",
     track=track,
     batch_size=1,
+    budget=BUDGET,
     is_valid_number=lambda number: is_valid("ems", number),
     tracking_url=tracking_url,
 )

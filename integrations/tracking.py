@@ -61,6 +61,18 @@ Track = Callable[[Sequence[str]], dict[str, TrackingResult]]
 
 
 @dataclass(frozen=True)
+class Budget:
+    """How much may be asked of a courier, by all our workers together; a request is one call, whatever it asks for.
+
+    `per_window` is (requests, seconds). None: the courier names no limit, and `in_flight` is what holds us back.
+    """
+
+    in_flight: int
+    per_day: int | None = None
+    per_window: tuple[int, float] | None = None
+
+
+@dataclass(frozen=True)
 class Courier:
     """`track` never raises for a number: each has its result, or its error. `batch_size` is what one call asks at most."""
 
@@ -68,6 +80,7 @@ class Courier:
     label: str
     track: Track
     batch_size: int
+    budget: Budget
     is_valid_number: Callable[[str], bool]
     tracking_url: Callable[[str], str]
 

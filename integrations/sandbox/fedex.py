@@ -131,7 +131,8 @@ class Fedex:
         numbers = [info["trackingNumberInfo"]["trackingNumber"].strip() for info in wish["trackingInfo"]]
         detailed = wish.get("includeDetailedScans", False)
         with self._books.transaction():
-            results = [{"trackingNumber": number, "trackResults": [self._result(number, detailed=detailed)]} for number in numbers]
+            scans = self._parcels.scans_of("fedex", numbers)
+        results = [{"trackingNumber": number, "trackResults": [_result(number, scans[number], detailed=detailed)]} for number in numbers]
         answer: Document = {"transactionId": str(uuid4())}
         if "x-customer-transaction-id" in request.headers:
             answer["customerTransactionId"] = request.headers["x-customer-transaction-id"]
@@ -146,16 +147,16 @@ class Fedex:
             return refusal(401, "NOT.AUTHORIZED.ERROR", "Access token expired. Please modify your request and try again.")
         return None
 
-    def _result(self, number: str, *, detailed: bool) -> Document:
-        if not number:
-            return _error_result(number, "TRACKING.TRACKINGNUMBER.EMPTY", "Please provide tracking number.")
-        if not _NUMBER.match(number):
-            return _error_result(number, "TRACKING.TRACKINGNUMBER.INVALID", "Invalid tracking numbers. Please check the following format.")
-        scans = self._parcels.scans("fedex", number)
-        if not scans:
-            message = "Tracking number cannot be found. Please correct the tracking number and try again."
-            return _error_result(number, "TRACKING.TRACKINGNUMBER.NOTFOUND", message)
-        return _tracked(number, scans, detailed=detailed)
+
+def _result(number: str, scans: list[Document], *, detailed: bool) -> Document:
+    if not number:
+        return _error_result(number, "TRACKING.TRACKINGNUMBER.EMPTY", "Please provide tracking number.")
+    if not _NUMBER.match(number):
+        return _error_result(number, "TRACKING.TRACKINGNUMBER.INVALID", "Invalid tracking numbers. Please check the following format.")
+    if not scans:
+        message = "Tracking number cannot be found. Please correct the tracking number and try again."
+        return _error_result(number, "TRACKING.TRACKINGNUMBER.NOTFOUND", message)
+    return _tracked(number, scans, detailed=detailed)
 
 
 def _refused_headers(request: Request) -> Response | None:

@@ -117,9 +117,13 @@ class Sandbox:
 
     # --- the control door
 
-    def faults(self, service: str, mode: str, *, path: str = "", seconds: float | None = None, times: int | None = None) -> Answer:
-        """`times=None` lasts until reset(). `path` is part of the address, e.g. "/refunds" or "POST /v1/checkout/sessions"."""
-        return self.post("faults", service=service, mode=mode, path=path, seconds=seconds, times=times)
+    def faults(
+        self, service: str, mode: str, *, path: str = "", seconds: float | None = None, times: int | None = None, number: str = ""
+    ) -> Answer:
+        """`times=None` lasts until reset(). `path` is part of the address, e.g. "/refunds" or "POST /v1/checkout/sessions"; `number`
+        must stand in the request's address or body.
+        """
+        return self.post("faults", service=service, mode=mode, path=path, seconds=seconds, times=times, number=number)
 
     def reset(self, *, books: bool = False) -> None:
         self.post("reset", books=books)
@@ -166,6 +170,11 @@ class Sandbox:
 
     def deliver(self, event: str, *, times: int = 1) -> Answer:
         return self.post("stripe/deliver", event=event, times=times)
+
+    def make_parcels(self, courier: str, count: int, *, status: str = "in_transit", at: datetime | str | None = None) -> list[str]:
+        """Many new parcels with one scan each; their numbers."""
+        when = at.isoformat() if isinstance(at, datetime) else at
+        return cast(list[str], self.post("parcels", courier=courier, count=count, status=status, at=when)["numbers"])
 
     def move_parcel(self, courier: str, number: str, status: str, *, at: datetime | str | None = None) -> Answer:
         when = at.isoformat() if isinstance(at, datetime) else at
