@@ -97,7 +97,7 @@ def _track_one(number: str) -> TrackingResult:
 def _ask(number: str) -> "Element":
     key = settings.EMS_SERVICE_KEY
     params = {"serviceKey": unquote(key) if "%" in key else key, "rgist": number}  # data.go.kr hands keys out already encoded, too
-    answer = call("GET", settings.EMS_BASE_URL + PATH, provider=PROVIDER, what="track", params=params)
+    answer = call("GET", settings.EMS_BASE_URL + PATH, provider=PROVIDER, what="track", repeatable=True, params=params)
     if answer.status != 200:
         raise refusal(answer, provider=PROVIDER)
     return _parse(answer)

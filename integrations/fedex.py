@@ -132,6 +132,7 @@ def _post(numbers: list[str], token: str) -> Answer:
         f"{settings.FEDEX_BASE_URL}/track/v1/trackingnumbers",
         provider=PROVIDER,
         what=f"track {len(numbers)}",
+        repeatable=True,
         headers={"Authorization": f"Bearer {token}", "x-locale": "en_US", "x-customer-transaction-id": str(uuid.uuid4())},
         json={
             "includeDetailedScans": True,

@@ -17,6 +17,8 @@ GROUND_DIGITS = 15
 
 def normalise(number: str) -> str:
     """Capital letters and digits only: full-width letters, spaces, hyphens and invisible marks are how people paste numbers."""
+    if number.isascii() and number.isalnum():
+        return number.upper()[:MAX_CHARS]
     plain = unicodedata.normalize("NFKC", number).upper()
     return "".join(letter for letter in plain if letter.isalnum())[:MAX_CHARS]
 
