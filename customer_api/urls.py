@@ -12,5 +12,6 @@ urlpatterns = [
     path("pay/<str:token>", pay.pay, name="pay"),
     path("pay/<str:token>/wait", pay.wait, name="pay_wait"),
     path("webhooks/stripe", webhooks.stripe),
+    path("webhooks/couriers/<str:code>", webhooks.courier),
     re_path(r"^webhooks(/.*)?$", door(unknown)),
 ]

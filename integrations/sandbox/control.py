@@ -14,9 +14,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from integrations.sandbox import pushes
 from integrations.sandbox.books import Books, Document
 from integrations.sandbox.faults import MODES, SERVICES, Fault, Faults, recorded_requests
 from integrations.sandbox.inbox import messages
+from integrations.sandbox.options import Options
 from integrations.sandbox.parcels import Parcels, read_status, read_time
 from integrations.sandbox.stripe import payments
 from integrations.sandbox.stripe.disputes import close_dispute, open_dispute
@@ -83,7 +85,8 @@ async def read_wish(request: Request) -> Wish:
 
 
 class Control:
-    def __init__(self, books: Books, faults: Faults, ledger: Ledger, parcels: Parcels) -> None:
+    def __init__(self, options: Options, books: Books, faults: Faults, ledger: Ledger, parcels: Parcels) -> None:
+        self._options = options
         self._parcels = parcels
         self._books = books
         self._faults = faults
@@ -162,10 +165,14 @@ class Control:
         return JSONResponse({"numbers": numbers}, status_code=201)
 
     async def move_parcel(self, request: Request) -> Response:
+        """`"push": true`: the courier tells the product at once, `deliver` times; `pushed` are its answers."""
         wish = await read_wish(request)
-        at = _time_in(wish)
         courier, number = request.path_params["courier"], request.path_params["number"]
-        return JSONResponse(self._parcels.move(courier, number, status=read_status(wish.text("status")), at=at))
+        copies = wish.cause().deliver
+        parcel = self._parcels.move(courier, number, status=read_status(wish.text("status")), at=_time_in(wish))
+        if wish.fields.get("push") is True:
+            return JSONResponse(parcel | {"pushed": await pushes.send(parcel, self._options, copies=copies)})
+        return JSONResponse(parcel)
 
     async def stripe_books(self, _: Request) -> Response:
         """All of Stripe's objects, oldest first."""

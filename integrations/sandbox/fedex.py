@@ -214,6 +214,11 @@ def _tracked(number: str, scans: list[Document], *, detailed: bool) -> Document:
     return result
 
 
+def push(number: str, scans: list[Document]) -> Document:
+    """What Advanced Integrated Visibility pushes: the objects of an answer."""
+    return {"output": {"completeTrackResults": [{"trackingNumber": number, "trackResults": [_tracked(number, scans, detailed=True)]}]}}
+
+
 def _scan_event(scan: Document) -> Document:
     words = WORDINGS[scan["status"]]
     return {

@@ -108,6 +108,7 @@ class Sandbox:
             "SANDBOX_URL": self.url,
             "STRIPE_API_BASE": self.stripe_url,
             "FEDEX_BASE_URL": f"{self.url}/fedex",
+            "UPS_BASE_URL": f"{self.url}/ups",
             "EMS_BASE_URL": f"{self.url}/ems",
             "SENS_BASE_URL": f"{self.url}/sens",
             "TWILIO_BASE_URL": f"{self.url}/twilio",
@@ -176,9 +177,13 @@ class Sandbox:
         when = at.isoformat() if isinstance(at, datetime) else at
         return cast(list[str], self.post("parcels", courier=courier, count=count, status=status, at=when)["numbers"])
 
-    def move_parcel(self, courier: str, number: str, status: str, *, at: datetime | str | None = None) -> Answer:
+    def move_parcel(
+        self, courier: str, number: str, status: str, *, at: datetime | str | None = None, push: bool = False, deliver: int | None = None
+    ) -> Answer:
+        """`push`: the courier tells the product's webhook at once; `pushed` are the statuses it answered with."""
         when = at.isoformat() if isinstance(at, datetime) else at
-        return self.post(f"parcels/{quote(courier)}/{quote(number, safe='')}", status=status, at=when)
+        more = {"push": True, "deliver": deliver} if push else {}
+        return self.post(f"parcels/{quote(courier)}/{quote(number, safe='')}", status=status, at=when, **more)
 
     def get(self, path: str, /, **query: str | None) -> Answer:
         asked = urlencode({name: value for name, value in query.items() if value is not None})
