@@ -19,7 +19,7 @@ def test_a_move_is_told_at_once_as_often_as_wished(sandbox: Sandbox, listener: L
     told = sandbox.move_parcel(courier, NUMBERS[courier], "delivered", at="2026-11-18T14:05:00-08:00", push=True, deliver=2)
 
     assert told["pushed"] == [200, 200]
-    first, second = listener.received
+    first, second = listener.from_couriers
     assert first.path == f"/webhooks/couriers/{courier}"
     assert first.body == second.body
     assert NUMBERS[courier].encode() in first.body
@@ -47,4 +47,4 @@ SIGNED = {"fedex": fedex, "ups": ups, "ems": ems}
 
 def test_without_the_wish_nothing_is_told(sandbox: Sandbox, listener: Listener) -> None:
     assert "pushed" not in sandbox.move_parcel("fedex", NUMBERS["fedex"], "delivered")
-    assert listener.received == []
+    assert listener.from_couriers == []
