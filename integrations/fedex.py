@@ -79,7 +79,7 @@ def track(numbers: Sequence[str]) -> dict[str, TrackingResult]:
     found = {"": no_number("", provider=PROVIDER)}
     for start in range(0, len(distinct), BATCH_SIZE):
         found |= _track_batch(distinct[start : start + BATCH_SIZE])
-    return {number: replace(found[plain], number=number) for number, plain in asked.items()}
+    return {number: found[plain] if plain == number else replace(found[plain], number=number) for number, plain in asked.items()}
 
 
 def _track_batch(numbers: list[str]) -> dict[str, TrackingResult]:

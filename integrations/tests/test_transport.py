@@ -60,14 +60,14 @@ def half_a_body(handler):
     handler.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"a":')
 
 
-@pytest.mark.parametrize("headers_first", [True, False])
-def test_an_answer_that_trickles_in_is_cut_off(tiny, settings, headers_first):
+@pytest.mark.parametrize(("headers_first", "repeatable"), [(True, False), (False, False), (True, True)])
+def test_an_answer_that_trickles_in_is_cut_off(tiny, settings, headers_first, repeatable):
     settings.PROVIDER_CONNECT_TIMEOUT_S, settings.PROVIDER_READ_TIMEOUT_S = 0.2, 0.3
     tiny.replies_with(Reply(raw=trickle(headers_first=headers_first)))
     started = time.monotonic()
 
     with pytest.raises(Unavailable) as caught:
-        ask(tiny.url)
+        ask(tiny.url, repeatable=repeatable)
 
     assert (caught.value.code, caught.value.outcome_unknown) == ("timeout", True)
     assert time.monotonic() - started < 1.5
@@ -125,11 +125,12 @@ def test_a_key_that_no_header_can_carry_is_named_as_such(tiny, key):
     assert tiny.seen == []
 
 
-def test_too_much_is_not_read(tiny):
+@pytest.mark.parametrize("repeatable", [False, True])
+def test_too_much_is_not_read(tiny, repeatable):
     tiny.replies_with(Reply(b" " * 1_000_001))
 
     with pytest.raises(BadAnswer) as caught:
-        ask(tiny.url)
+        ask(tiny.url, repeatable=repeatable)
 
     assert caught.value.code == "too_large"
 
@@ -157,10 +158,11 @@ def test_a_packed_answer_is_read(tiny):
     assert read_json(ask(tiny.url), provider="someone") == {"a": 1}
 
 
-def test_a_redirect_is_not_followed(tiny):
+@pytest.mark.parametrize("repeatable", [False, True])
+def test_a_redirect_is_not_followed(tiny, repeatable):
     tiny.replies_with(Reply("", 302, headers={"Location": f"{tiny.url}/elsewhere"}))
 
-    answer = ask(tiny.url)
+    answer = ask(tiny.url, repeatable=repeatable)
 
     assert type(refusal(answer, provider="someone")) is BadAnswer
     assert [seen.path for seen in tiny.seen] == ["/path"]
