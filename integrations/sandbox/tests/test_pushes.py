@@ -7,6 +7,7 @@ import json
 import time
 
 import pytest
+import requests
 
 from integrations.sandbox.testing import Sandbox
 from integrations.sandbox.tests.listener import Listener
@@ -43,6 +44,12 @@ def ems(body: bytes, headers: dict[str, str]) -> None:
 
 
 SIGNED = {"fedex": fedex, "ups": ups, "ems": ems}
+
+
+def test_a_tick_on_the_page_tells_too(sandbox: Sandbox, listener: Listener) -> None:
+    said = {"courier": "ups", "number": NUMBERS["ups"], "status": "customs", "push": "1"}
+    assert requests.post(f"{sandbox.url}/parcels", data=said, allow_redirects=False, timeout=5).status_code == 303
+    assert [told.path for told in listener.from_couriers] == ["/webhooks/couriers/ups"]
 
 
 def test_without_the_wish_nothing_is_told(sandbox: Sandbox, listener: Listener) -> None:
