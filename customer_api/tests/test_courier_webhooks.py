@@ -116,9 +116,7 @@ def test_other_methods_and_too_much():
     refused(deliver("ups", ups(big), body=big), 413, "body_too_large")
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"[]", b"not json", b"\xff\xfe", b"\x00", b"[" * 50_000, b'{"output": 5}', "한".encode("euc-kr")]
-)
+@pytest.mark.parametrize("body", [b"", b"[]", b"not json", b"\xff\xfe", b"\x00", b"[" * 50_000, b'{"output": 5}', "한".encode("euc-kr")])
 def test_whatever_was_truly_signed_is_taken_and_kept(body, jobs):
     assert deliver("fedex", fedex(body), body=body).status_code == 200
     jobs.run(only="courier_messages")
