@@ -155,6 +155,7 @@ TASK_KINDS = {
     "refund_by_hand": _("refund by hand"),
     "refund_failed": _("failed refund"),
     "courier_silent": _("courier silent"),
+    "courier_message": _("courier's message"),
     "courier_contradiction": _("courier contradicts itself"),
     "stuck": _("stuck"),
     "ledger_differs": _("ledger and Stripe differ"),

@@ -51,6 +51,8 @@ JOBS = (
     Job("orders: complete what was delivered long ago", "workflow.jobs.complete_orders", minutes=HOURLY),
     Job("parcels: ask the couriers", "workflow.jobs.poll_couriers", minutes=5),
     Job("photos: clear files that nobody needs", "workflow.jobs.sweep_photos", minutes=6 * HOURLY, cluster="slow"),
+    Job("parcels: settle the couriers' messages", "workflow.courier_messages.settle_waiting", minutes=1),
+    Job("parcels: forget settled messages", "workflow.courier_messages.forget_old", minutes=24 * HOURLY),
     Job("exchange rate: refresh", "workflow.jobs.refresh_exchange_rate", minutes=HOURLY),
     Job("figures: reckon today's", "workflow.jobs.reckon_figures", minutes=10, cluster="slow"),
     Job("accounts: clear expired sessions", "core.accounts.sessions.clear_expired", minutes=24 * HOURLY),

@@ -314,8 +314,21 @@ STRIPE_WEBHOOK_SECRETS = [part for part in required("STRIPE_WEBHOOK_SECRET", "wh
 FEDEX_BASE_URL = env.str("FEDEX_BASE_URL", "https://apis.fedex.com" if PRODUCTION else f"{SANDBOX_URL}/fedex")
 FEDEX_CLIENT_ID = required("FEDEX_CLIENT_ID", "sandbox-fedex")
 FEDEX_CLIENT_SECRET = required("FEDEX_CLIENT_SECRET", "sandbox-fedex-secret")
+UPS_BASE_URL = env.str("UPS_BASE_URL", "https://onlinetools.ups.com" if PRODUCTION else f"{SANDBOX_URL}/ups")
+UPS_CLIENT_ID = required("UPS_CLIENT_ID", "sandbox-ups")
+UPS_CLIENT_SECRET = required("UPS_CLIENT_SECRET", "sandbox-ups-secret")
 EMS_BASE_URL = env.str("EMS_BASE_URL", "http://openapi.epost.go.kr" if PRODUCTION else f"{SANDBOX_URL}/ems")
 EMS_SERVICE_KEY = required("EMS_SERVICE_KEY", "sandbox-ems-key")
+
+
+def webhook_secrets(name: str, local: str) -> list[str]:
+    """Comma-separated while one is rolled. Empty: that courier tells us nothing by itself, and its address is not there."""
+    return [part.strip() for part in env.str(name, "" if PRODUCTION else local).split(",") if part.strip()]
+
+
+FEDEX_WEBHOOK_SECRETS = webhook_secrets("FEDEX_WEBHOOK_SECRETS", "sandbox-fedex-webhook")
+UPS_WEBHOOK_SECRETS = webhook_secrets("UPS_WEBHOOK_SECRETS", "sandbox-ups-webhook")
+EMS_WEBHOOK_SECRETS = webhook_secrets("EMS_WEBHOOK_SECRETS", "sandbox-ems-webhook")
 
 SENS_BASE_URL = env.str("SENS_BASE_URL", "https://sens.apigw.ntruss.com" if PRODUCTION else f"{SANDBOX_URL}/sens")
 SENS_SERVICE_ID = required("SENS_SERVICE_ID", "ncp:sms:kr:1:sandbox")

@@ -13,5 +13,6 @@ urlpatterns = [
     path("pay/<str:token>/wait", pay.wait, name="pay_wait"),
     path("photos/<str:token>", photos.photo, name="photo"),
     path("webhooks/stripe", webhooks.stripe),
+    path("webhooks/couriers/<str:code>", webhooks.courier),
     re_path(r"^webhooks(/.*)?$", door(unknown)),
 ]

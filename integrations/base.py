@@ -107,17 +107,18 @@ def http_session(*, max_answer_bytes: int = MAX_ANSWER_BYTES) -> "AbstractContex
     return transport.guarded_session(max_answer_bytes=max_answer_bytes)
 
 
-def call(method: str, url: str, *, provider: str, what: str, **request: Any) -> Answer:
+def call(method: str, url: str, *, provider: str, what: str, repeatable: bool = False, **request: Any) -> Answer:
     """Send one request; any HTTP status is an `Answer`, only the lack of one raises (`Unavailable`, `BadAnswer`).
 
     `what` names the call in the log: addresses carry keys and telephone numbers, so they are never logged nor put in messages.
-    `request` goes to `requests` (headers, params, json, data, auth).
+    `request` goes to `requests` (headers, params, json, data, auth). `repeatable`: asking twice does no harm, so the connection may be
+    kept, and the question put again where the kept one had gone stale.
     """
     from integrations import transport
 
     started = time.monotonic()
     try:
-        answer = transport.exchange(method, url, provider=provider, **request)
+        answer = transport.exchange(method, url, provider=provider, repeatable=repeatable, **request)
     except ProviderError as error:
         log.warning("%s %s failed after %.2f s: %s", provider, what, time.monotonic() - started, error)
         raise

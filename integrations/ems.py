@@ -12,20 +12,23 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from integrations.base import Answer, AuthRefused, BadAnswer, InvalidRequest, ProviderError, QuotaExceeded, Unavailable, call, refusal
+from integrations import relay
+from integrations.base import AuthRefused, BadAnswer, InvalidRequest, ProviderError, QuotaExceeded, Unavailable, call, refusal
+from integrations.signatures import timed_hmac
 from integrations.tracking import (
+    Budget,
     Courier,
     TrackingResult,
     TrackingScan,
     TrackingStatus,
+    Webhook,
     believable,
-    failed,
-    no_number,
     not_found,
+    one_by_one,
     result,
     short,
 )
-from integrations.tracking_numbers import is_valid, normalise
+from integrations.tracking_numbers import is_s10, normalise
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -34,6 +37,8 @@ PROVIDER = "ems"
 PATH = "/trace/retrieveLongitudinalEMSService/retrieveLongitudinalEMSService/getLongitudinalEMSList"
 SEOUL = ZoneInfo("Asia/Seoul")
 QUOTA_RETRY_S = 3600.0
+# data.go.kr: 10,000 calls a day on a development key, more on request. No rate is named; it is a small public service, so few at a time.
+BUDGET = Budget(in_flight=4, per_day=10_000)
 
 # Free Korean text, spaces removed: the first that fits. "배달완료" has tails ("배달완료(배달)"), so its beginning counts.
 STATUS_RULES = [
@@ -69,44 +74,25 @@ GATEWAY_ERRORS: dict[str, type[ProviderError]] = {
 
 
 def track(numbers: Sequence[str]) -> dict[str, TrackingResult]:
-    """One after the other; a refused key or a used-up quota ends it, for the rest would only hear the same."""
-    found: dict[str, TrackingResult] = {}
-    for_all: ProviderError | None = None
-    for number in dict.fromkeys(numbers):
-        if not normalise(number):
-            found[number] = no_number(number, provider=PROVIDER)
-        elif for_all is None:
-            found[number] = _track_one(number)
-            error = found[number].error
-            for_all = error if isinstance(error, AuthRefused | QuotaExceeded) else None
-        else:
-            found[number] = failed(number, for_all)
-    return found
-
-
-def _track_one(number: str) -> TrackingResult:
-    try:
-        return _read(number, _ask(normalise(number)))
-    except ProviderError as error:
-        return failed(number, error)
+    return one_by_one(numbers, lambda number: _read(number, _ask(number)), provider=PROVIDER)
 
 
 def _ask(number: str) -> "Element":
     key = settings.EMS_SERVICE_KEY
     params = {"serviceKey": unquote(key) if "%" in key else key, "rgist": number}  # data.go.kr hands keys out already encoded, too
-    answer = call("GET", settings.EMS_BASE_URL + PATH, provider=PROVIDER, what="track", params=params)
+    answer = call("GET", settings.EMS_BASE_URL + PATH, provider=PROVIDER, what="track", repeatable=True, params=params)
     if answer.status != 200:
         raise refusal(answer, provider=PROVIDER)
-    return _parse(answer)
-
-
-def _parse(answer: Answer) -> "Element":
-    from defusedxml.ElementTree import ParseError, fromstring
-
     if answer.content_type and "xml" not in answer.content_type and answer.content_type != "text/plain":
         raise BadAnswer(f"answered with {answer.content_type} instead of XML", provider=PROVIDER, code="content_type")
+    return _parse(answer.body)
+
+
+def _parse(body: bytes) -> "Element":
+    from defusedxml.ElementTree import ParseError, fromstring
+
     try:
-        root: Element = fromstring(answer.body)
+        root: Element = fromstring(body)
         return root
     except (ParseError, ValueError, LookupError, RecursionError):  # entities and unknown encodings are ValueErrors and LookupErrors
         pass
@@ -175,15 +161,28 @@ def _moment(text: str) -> datetime | None:
     return None
 
 
-def tracking_url(number: str) -> str:
-    return f"https://service.epost.go.kr/trace.RetrieveEmsRigiTraceList.comm?POST_CODE={quote(normalise(number))}&displayHeader=N"
+def read_message(body: bytes) -> list[TrackingResult]:
+    """Korea Post pushes nothing. What comes here is a relay's, signed in our own way: the service's document, or relay.py's JSON."""
+    if body.lstrip().startswith(b"{"):
+        return relay.read_message(body, provider=PROVIDER)
+    root = _parse(body)
+    numbers = dict.fromkeys(normalise(_text(row, "rgist")) for row in root.iter("longitudinalEMSList"))
+    return [_read(number, root) for number in numbers if number]
+
+
+def is_number(number: str) -> bool:
+    """An S10 number of Korea Post's express service (EG…KR). EMS Premium travels with UPS and has UPS's numbers."""
+    return is_s10(number) and number.startswith("E") and number.endswith("KR")
 
 
 COURIER = Courier(
     code="ems",
     label="EMS",
+    also_called=("우체국", "우체국ems", "koreapost", "국제특급"),
     track=track,
     batch_size=1,
-    is_valid_number=lambda number: is_valid("ems", number),
-    tracking_url=tracking_url,
+    budget=BUDGET,
+    number_rule=is_number,
+    link=lambda number: f"https://service.epost.go.kr/trace.RetrieveEmsRigiTraceList.comm?POST_CODE={quote(number)}&displayHeader=N",
+    webhook=Webhook(secrets=lambda: settings.EMS_WEBHOOK_SECRETS, is_genuine=timed_hmac, read=read_message),
 )

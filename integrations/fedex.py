@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from django.conf import settings
 
@@ -21,12 +22,15 @@ from integrations.base import (
     call,
     refusal,
 )
-from integrations.shape import Record, read_json
+from integrations.shape import Record, json_of, read_json
+from integrations.signatures import hmac_base64
 from integrations.tracking import (
+    Budget,
     Courier,
     TrackingResult,
     TrackingScan,
     TrackingStatus,
+    Webhook,
     believable,
     failed,
     in_order_of,
@@ -35,10 +39,15 @@ from integrations.tracking import (
     result,
     short,
 )
-from integrations.tracking_numbers import is_valid, normalise
+from integrations.tracking_numbers import is_mod10, normalise, weighted
 
 PROVIDER = "fedex"
 BATCH_SIZE = 30
+EXPRESS_WEIGHTS = (3, 1, 7, 3, 1, 7, 3, 1, 7, 3, 1)
+GROUND_DIGITS = 15
+# FedEx's guide on rate limits: 1,400 transactions in 10 s for a project, 100,000 a day for tracking. Sixteen at a time on answers of
+# 100 ms stay at 160 a second, so the ceiling of the window would only be met on answers faster than FedEx has ever been.
+BUDGET = Budget(in_flight=16, per_day=100_000, per_window=(1_400, 10.0))
 
 # FedEx's status codes; a code that is not here says nothing. DL alone is a delivery.
 STATUS_OF = {
@@ -70,7 +79,7 @@ def track(numbers: Sequence[str]) -> dict[str, TrackingResult]:
     found = {"": no_number("", provider=PROVIDER)}
     for start in range(0, len(distinct), BATCH_SIZE):
         found |= _track_batch(distinct[start : start + BATCH_SIZE])
-    return {number: replace(found[plain], number=number) for number, plain in asked.items()}
+    return {number: found[plain] if plain == number else replace(found[plain], number=number) for number, plain in asked.items()}
 
 
 def _track_batch(numbers: list[str]) -> dict[str, TrackingResult]:
@@ -128,6 +137,7 @@ def _post(numbers: list[str], token: str) -> Answer:
         f"{settings.FEDEX_BASE_URL}/track/v1/trackingnumbers",
         provider=PROVIDER,
         what=f"track {len(numbers)}",
+        repeatable=True,
         headers={"Authorization": f"Bearer {token}", "x-locale": "en_US", "x-customer-transaction-id": str(uuid.uuid4())},
         json={
             "includeDetailedScans": True,
@@ -250,15 +260,42 @@ def _moment(text: object) -> datetime | None:
         return None
 
 
-def tracking_url(number: str) -> str:
-    return f"https://www.fedex.com/fedextrack/?trknbr={normalise(number)}"
+# --- What FedEx tells by itself -------------------------------------------------------------------------------------------
+
+
+def read_message(body: bytes) -> list[TrackingResult]:
+    """A push of "Advanced Integrated Visibility" (a contract of its own): the same objects that an answer has, with or without `output`.
+
+    Established by FedEx's documents: the POST, JSON, the header `fdx-signature` with base64(HMAC-SHA256(security token, body)), no time
+    in it, and that updates may come out of order. The exact envelope is not published; whatever else comes is kept as unreadable.
+    """
+    message = json_of(body, provider=PROVIDER)
+    inside = message.value.get("output", message.value)
+    return list(_read(Record({"output": inside}, provider=PROVIDER, what="message")).values())
+
+
+# --- The courier ----------------------------------------------------------------------------------------------------------
+
+
+def is_number(number: str) -> bool:
+    """Express (12 digits), Ground (15, or 22 beginning with 96, whose last 15 are the Ground number), SSCC (20)."""
+    if not (number.isascii() and number.isdigit()) or not number.strip("0"):
+        return False
+    if len(number) == 12:
+        return int(number[-1]) == weighted(number[:-1], EXPRESS_WEIGHTS) % 11 % 10
+    if len(number) == 22:
+        return number.startswith("96") and is_mod10(number[-GROUND_DIGITS:])
+    return len(number) in {GROUND_DIGITS, 20} and is_mod10(number)
 
 
 COURIER = Courier(
     code="fedex",
     label="FedEx",
+    also_called=("페덱스", "federalexpress"),
     track=track,
     batch_size=BATCH_SIZE,
-    is_valid_number=lambda number: is_valid("fedex", number),
-    tracking_url=tracking_url,
+    budget=BUDGET,
+    number_rule=is_number,
+    link=lambda number: f"https://www.fedex.com/fedextrack/?trknbr={quote(number)}",
+    webhook=Webhook(secrets=lambda: settings.FEDEX_WEBHOOK_SECRETS, is_genuine=hmac_base64("fdx-signature"), read=read_message),
 )

@@ -92,6 +92,15 @@ def read_json(answer: Answer, *, provider: str) -> object:
     raise BadAnswer("the answer is not JSON", provider=provider, code="not_json")
 
 
+def json_of(body: bytes, *, provider: str) -> Record:
+    """What somebody sent us by himself, as one object; anything else is a `BadAnswer`."""
+    try:
+        value = parse_json(body)
+    except UNREADABLE:
+        value = None
+    return Record(value, provider=provider, what="message")
+
+
 def parse_json(body: bytes, *, parse_float: Callable[[str], Any] = Decimal) -> object:
     """Raises one of `UNREADABLE`; NaN and Infinity, which are not JSON, are refused too."""
     return json.loads(body.decode(), parse_float=parse_float, parse_constant=_refuse)

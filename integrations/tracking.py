@@ -1,11 +1,15 @@
-"""The one vocabulary into which every courier's answers are translated. All couriers: couriers.py; each one: fedex.py, ems.py."""
+"""The one vocabulary into which every courier's answers are translated. All couriers: couriers.py; each one: fedex.py, ups.py, ems.py."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 
-from integrations.base import BadAnswer, InvalidRequest, ProviderError
+from integrations.base import AuthRefused, BadAnswer, InvalidRequest, ProviderError, QuotaExceeded
+from integrations.signatures import IsGenuine
+from integrations.tracking_numbers import normalise
 
 MAX_TEXT_CHARS = 200
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -61,15 +65,74 @@ Track = Callable[[Sequence[str]], dict[str, TrackingResult]]
 
 
 @dataclass(frozen=True)
+class Budget:
+    """How much may be asked of a courier, by all our workers together; a request is one call, whatever it asks for.
+
+    `per_window` is (requests, seconds). None: the courier names no limit, and `in_flight` is what holds us back.
+    """
+
+    in_flight: int
+    per_day: int | None = None
+    per_window: tuple[int, float] | None = None
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """How a courier, or a relay on its behalf, tells us by itself at `/webhooks/couriers/{code}`. Without secrets there is no such address.
+
+    `read` gives what the body says of each number, or raises `BadAnswer`. A result without scans that is `PENDING` means "there is
+    news, ask": what came over the wire was not enough to be believed.
+    """
+
+    secrets: Callable[[], Sequence[str]]  # several while one is rolled
+    is_genuine: IsGenuine
+    read: Callable[[bytes], list[TrackingResult]]
+
+
+@dataclass(frozen=True)
 class Courier:
-    """`track` never raises for a number: each has its result, or its error. `batch_size` is what one call asks at most."""
+    """All there is to know of one. `track` never raises for a number: each has its result, or its error.
+
+    `batch_size` is what one call asks at most; `number_rule` and `link` get a number in its one spelling (`normalise`).
+    """
 
     code: str
     label: str
     track: Track
     batch_size: int
-    is_valid_number: Callable[[str], bool]
-    tracking_url: Callable[[str], str]
+    budget: Budget
+    number_rule: Callable[[str], bool]
+    link: Callable[[str], str]
+    webhook: Webhook | None = None
+    also_called: tuple[str, ...] = ()
+    """What people write in files instead of the code: small letters, without spaces."""
+
+    def is_valid_number(self, number: str) -> bool:
+        return self.number_rule(normalise(number))
+
+    def tracking_url(self, number: str) -> str:
+        """The courier's own page, for people."""
+        return self.link(normalise(number))
+
+
+CUSTOMS_WORDS = re.compile(r"customs|clearance|\bimport\b|\bdut(y|ies)\b|\btax|통관|세관|관세", re.IGNORECASE)
+HELD_WORDS = re.compile(r"\bh[eo]ld\b|delay|detain|seiz|reject|required|missing|unpaid|보류|압류", re.IGNORECASE)
+
+
+def is_customs_hold(scan: "Said") -> bool:
+    """The parcel waits at the customs for somebody to act, also where the courier calls it an exception like any other."""
+    if scan.status == TrackingStatus.EXCEPTION:
+        return bool(CUSTOMS_WORDS.search(scan.text))
+    return scan.status == TrackingStatus.CUSTOMS and bool(HELD_WORDS.search(scan.text))
+
+
+class Said(Protocol):
+    """A scan, fresh from the courier or stored."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def text(self) -> str: ...
 
 
 def failed(number: str, error: ProviderError) -> TrackingResult:
@@ -117,6 +180,24 @@ def believable(moment: datetime) -> datetime | None:
 def short(text: str | None) -> str:
     """One line that fits a column; couriers' texts come from anywhere."""
     return " ".join((text or "").replace("\x00", " ").split())[:MAX_TEXT_CHARS]
+
+
+def one_by_one(numbers: Sequence[str], ask: Callable[[str], TrackingResult], *, provider: str) -> dict[str, TrackingResult]:
+    """For a courier that is asked about one number a call; a refused key or a used-up quota ends it, as the rest would hear the same."""
+    found: dict[str, TrackingResult] = {}
+    for_all: ProviderError | None = None
+    for number in dict.fromkeys(numbers):
+        if not normalise(number):
+            found[number] = no_number(number, provider=provider)
+        elif for_all is not None:
+            found[number] = failed(number, for_all)
+        else:
+            try:
+                found[number] = replace(ask(normalise(number)), number=number)
+            except ProviderError as error:
+                found[number] = failed(number, error)
+                for_all = error if isinstance(error, AuthRefused | QuotaExceeded) else None
+    return found
 
 
 def in_order_of(numbers: Sequence[str], found: Mapping[str, TrackingResult], *, provider: str) -> dict[str, TrackingResult]:

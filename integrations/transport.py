@@ -3,13 +3,20 @@
 `requests` bounds each wait for bytes, not the whole answer: a peer that sends one byte a second could hold a worker for hours,
 in its headers or in its body. Here the whole answer has to be there within both time-outs together, its body within a size
 (after decompression), and a redirect is an error: nobody but the configured address is ever asked.
+
+Each exchange has its own connection, unless the caller says that it may be repeated (asking a courier): then the thread keeps its
+connection, which saves most of the work of a call, and asks once more where the other side had closed it in the meantime.
 """
 
+import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from heapq import heappop, heappush
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -45,16 +52,62 @@ class _Watch:
     def __init__(self) -> None:
         self.socket: socket.socket | None = None
         self.has_cut = False
+        self.has_connected = False  # false at the end: the connection was an old one
+        self.has_answer = False
+        self._is_over = False
+        self._lock = threading.Lock()
 
     def cut(self) -> None:
-        self.has_cut = True
-        if self.socket is not None:
-            with suppress(OSError):
-                # Not SSLSocket's own shutdown: it would pull the TLS state away from under the thread that reads.
-                socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+        with self._lock:  # or it might cut the next exchange on the same connection
+            if self._is_over:
+                return
+            self.has_cut = True
+            if self.socket is not None:
+                with suppress(OSError):
+                    # Not SSLSocket's own shutdown: it would pull the TLS state away from under the thread that reads.
+                    socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+
+    def end(self) -> None:
+        with self._lock:
+            self._is_over = True
+            self.socket = None
 
 
-_in_hand = threading.local()  # .watch: the exchange that this thread is busy with
+class _Watchman:
+    """One thread for the watches of all exchanges: a timer thread for each would cost more than the exchange itself."""
+
+    def __init__(self) -> None:
+        self._process = 0
+        self._forget()
+        os.register_at_fork(after_in_child=self._forget)  # the thread stays behind with the parent
+
+    def _forget(self) -> None:
+        self._wake = threading.Condition()
+        self._due: list[tuple[float, int, _Watch]] = []
+        self._count = 0
+
+    def watch(self, watch: _Watch, *, seconds: float) -> None:
+        with self._wake:
+            if self._process != os.getpid():
+                self._process = os.getpid()
+                threading.Thread(target=self._run, name="exchanges' watchman", daemon=True).start()
+            self._count += 1
+            due = (time.monotonic() + seconds, self._count, watch)
+            heappush(self._due, due)
+            if self._due[0] is due:
+                self._wake.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._due or self._due[0][0] > time.monotonic():
+                    self._wake.wait(self._due[0][0] - time.monotonic() if self._due else None)
+                watch = heappop(self._due)[2]
+            watch.cut()
+
+
+_watchman = _Watchman()
+_in_hand = threading.local()  # .watch: the exchange that this thread is busy with; .kept: its session, and the process it belongs to
 
 
 class _Watched:
@@ -62,9 +115,15 @@ class _Watched:
 
     sock: socket.socket | None
 
+    def connect(self) -> None:
+        _in_hand.watch.has_connected = True
+        super().connect()  # type: ignore[misc]
+
     def getresponse(self) -> Any:
         _in_hand.watch.socket = self.sock
-        return super().getresponse()  # type: ignore[misc]
+        response = super().getresponse()  # type: ignore[misc]
+        _in_hand.watch.has_answer = True
+        return response
 
 
 class _PlainConnection(_Watched, HTTPConnection):
@@ -97,8 +156,14 @@ class _Session(requests.Session):
         self._max_answer_bytes = max_answer_bytes
         self.auth = _as_it_is  # a ~/.netrc must not replace our Authorization header
         self.headers["User-Agent"] = "bidangil/1"
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # none is kept: a courier is no visitor's browser
         self.mount("http://", _Adapter())
         self.mount("https://", _Adapter())
+
+    def merge_environment_settings(self, url: Any, *args: Any) -> Any:
+        if urlsplit(url).hostname in LOOPBACK:  # `send` says why; and looking proxies up costs as much as the rest of a call
+            return {"verify": self.verify, "proxies": {}, "stream": True, "cert": None}
+        return super().merge_environment_settings(url, *args)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         kwargs["allow_redirects"] = False
@@ -116,16 +181,14 @@ class _Session(requests.Session):
 @contextmanager
 def _in_time(seconds: float) -> Iterator[None]:
     watch = _in_hand.watch = _Watch()
-    timer = threading.Timer(seconds, watch.cut)
-    timer.daemon = True
-    timer.start()
+    _watchman.watch(watch, seconds=seconds)
     try:
         yield
     except (requests.RequestException, HTTPError, OSError):
         if not watch.has_cut:
             raise
     finally:
-        timer.cancel()
+        watch.end()
     if watch.has_cut:
         raise AnswerTooSlow("the answer was not complete in time")
 
@@ -154,16 +217,36 @@ def guarded_session(*, max_answer_bytes: int = MAX_ANSWER_BYTES) -> Iterator[req
         yield session
 
 
-def exchange(method: str, url: str, *, provider: str, **request: Any) -> Answer:
+def exchange(method: str, url: str, *, provider: str, repeatable: bool = False, **request: Any) -> Answer:
     failure: ProviderError
     try:
+        if repeatable:
+            return _answer(_on_kept_connection(method, url, **request))
         with guarded_session() as session:
-            response = session.request(method, url, timeout=timeouts(), **request)
-            return _answer(response)
+            return _answer(session.request(method, url, timeout=timeouts(), **request))
     except (requests.RequestException, HTTPError, OSError, ValueError) as error:
         failure = network_failure(error, provider=provider)
     # Raised outside of `except`: the cause's text holds the whole address, keys included, and would be printed with it.
     raise failure
+
+
+def _on_kept_connection(method: str, url: str, **request: Any) -> requests.Response:
+    session = _kept_session()
+    try:
+        return session.request(method, url, timeout=timeouts(), **request)
+    except requests.ConnectionError:
+        watch = _in_hand.watch
+        if watch.has_connected or watch.has_answer or watch.has_cut:
+            raise
+    return session.request(method, url, timeout=timeouts(), **request)  # the kept connection had gone stale; this one is new
+
+
+def _kept_session() -> requests.Session:
+    session, process = getattr(_in_hand, "kept", (None, 0))
+    if session is None or process != os.getpid():  # a connection inherited from the parent process is the parent's
+        session = _Session(max_answer_bytes=MAX_ANSWER_BYTES)
+        _in_hand.kept = session, os.getpid()
+    return session
 
 
 def _answer(response: requests.Response) -> Answer:

@@ -18,6 +18,8 @@ GOOD = {
     "STRIPE_WEBHOOK_SECRET": "whsec_check",
     "FEDEX_CLIENT_ID": "check",
     "FEDEX_CLIENT_SECRET": "check",
+    "UPS_CLIENT_ID": "check",
+    "UPS_CLIENT_SECRET": "check",
     "EMS_SERVICE_KEY": "check",
     "SENS_SERVICE_ID": "ncp:sms:kr:1:check",
     "SENS_ACCESS_KEY": "check",

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
 from core.management.large.orders import ems, fedex
-from integrations import tracking_numbers
+from integrations.couriers import COURIERS
 from workflow import invariants
 from workflow.audit import broken_ledger_rows, broken_rows
 from workflow.models import Invoice, LedgerEntry, Order, OrderEvent, Parcel, Refund
@@ -53,5 +53,5 @@ def test_refused_in_production(settings):
 
 def test_tracking_numbers_are_valid():
     for serial in (1, 7, 123_456, 99_999_999, 100_000_003):
-        assert tracking_numbers.is_valid("ems", ems(serial))
-        assert tracking_numbers.is_valid("fedex", fedex(serial))
+        assert COURIERS["ems"].is_valid_number(ems(serial))
+        assert COURIERS["fedex"].is_valid_number(fedex(serial))

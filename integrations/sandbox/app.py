@@ -1,4 +1,4 @@
-"""Which service lives under which prefix. A new stand-in (ups, openai, address) is one line in `_services`."""
+"""Which service lives under which prefix. A new stand-in (openai, address) is one line in `_services`."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
-from integrations.sandbox import control, ems, fedex, fx, sens, twilio
+from integrations.sandbox import control, ems, fedex, fx, sens, twilio, ups
 from integrations.sandbox.books import Books
 from integrations.sandbox.control import Control
 from integrations.sandbox.ems import Ems
@@ -27,6 +27,7 @@ from integrations.sandbox.stripe.ledger import Ledger
 from integrations.sandbox.stripe.sessions import expire_due
 from integrations.sandbox.stripe.webhooks import Deliveries
 from integrations.sandbox.twilio import Twilio
+from integrations.sandbox.ups import Ups
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Service:
 
 def build_app(options: Options, *, books: Books, faults: Faults) -> Starlette:
     ledger, parcels = Ledger(books), Parcels(books)
-    routes: list[BaseRoute] = [Mount("/_control", routes=Control(books, faults, ledger, parcels).routes())]
+    routes: list[BaseRoute] = [Mount("/_control", routes=Control(options, books, faults, ledger, parcels).routes())]
     routes += [_mounted(service, books=books, faults=faults) for service in _services(options, ledger, parcels)]
     pages = Pages(options, ledger, parcels)
     routes += pages.routes()
@@ -60,6 +61,7 @@ def _services(options: Options, ledger: Ledger, parcels: Parcels) -> list[Servic
     return [
         Service("stripe", stripe_api.stripe_app(ledger, secret_key=keys.stripe_secret_key), stripe_api.error_answer),
         Service("fedex", Fedex(books, parcels, keys).app(), fedex.error_answer),
+        Service("ups", Ups(books, parcels, keys).app(), ups.error_answer),
         Service("ems", Ems(parcels, service_key=keys.ems_service_key).app(), ems.error_answer),
         Service("sens", Sens(books, keys).app(), sens.error_answer),
         Service("twilio", Twilio(books, keys).app(), twilio.error_answer),

@@ -67,6 +67,19 @@ class Books:
         row = self._connection.execute("SELECT body FROM documents WHERE kind = ? AND id = ?", (kind, doc_id)).fetchone()
         return None if row is None else json.loads(row[0])
 
+    def put_new(self, kind: str, documents: Mapping[str, Mapping[str, Any]]) -> None:
+        """Many at once, by id; those that are there already stay as they are."""
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO documents (kind, id, body) VALUES (?, ?, ?)",
+            ((kind, doc_id, json.dumps(body, ensure_ascii=False)) for doc_id, body in documents.items()),
+        )
+
+    def get_many(self, kind: str, ids: Sequence[str]) -> dict[str, Document]:
+        """Those that are there, in one query; for as many ids as one request can name."""
+        marks = ",".join("?" * len(ids))
+        rows = self._connection.execute(f"SELECT id, body FROM documents WHERE kind = ? AND id IN ({marks})", (kind, *ids))  # noqa: S608
+        return {doc_id: json.loads(body) for doc_id, body in rows}
+
     def delete(self, kind: str, doc_id: str) -> None:
         self._connection.execute("DELETE FROM documents WHERE kind = ? AND id = ?", (kind, doc_id))
 

@@ -7,15 +7,18 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from integrations.sandbox import pushes
 from integrations.sandbox.books import Books, Document
 from integrations.sandbox.faults import MODES, SERVICES, Fault, Faults, recorded_requests
 from integrations.sandbox.inbox import messages
+from integrations.sandbox.options import Options
 from integrations.sandbox.parcels import Parcels, read_status, read_time
 from integrations.sandbox.stripe import payments
 from integrations.sandbox.stripe.disputes import close_dispute, open_dispute
@@ -26,6 +29,7 @@ from integrations.sandbox.stripe.refunds import STATUSES, create_refund, settle_
 from integrations.sandbox.stripe.sessions import expire_due, expire_session
 
 MOST_COPIES = 1000
+MOST_PARCELS = 100_000
 
 
 class BadQuestion(Exception):
@@ -81,7 +85,8 @@ async def read_wish(request: Request) -> Wish:
 
 
 class Control:
-    def __init__(self, books: Books, faults: Faults, ledger: Ledger, parcels: Parcels) -> None:
+    def __init__(self, options: Options, books: Books, faults: Faults, ledger: Ledger, parcels: Parcels) -> None:
+        self._options = options
         self._parcels = parcels
         self._books = books
         self._faults = faults
@@ -102,7 +107,8 @@ class Control:
             Route("/reset", self.reset, methods=["POST"]),
             Route("/requests", self.requests),
             Route("/inbox", self.inbox),
-            Route("/parcels", self.all_parcels),
+            Route("/parcels", self.all_parcels, methods=["GET"]),
+            Route("/parcels", self.make_parcels, methods=["POST"]),
             Route("/parcels/{courier}/{number}", self.move_parcel, methods=["POST"]),
             Route("/stripe", self.stripe_books),
             *(Route(f"/stripe/{name}", self._move(move), methods=["POST"]) for name, move in moves.items()),
@@ -117,6 +123,7 @@ class Control:
                 path=wish.text("path", default=""),
                 seconds=wish.number("seconds"),
                 times=wish.whole("times", at_least=1),
+                number=wish.text("number", default=""),
             )
             self._faults.add(fault)
             return JSONResponse(fault.as_document(), status_code=201)
@@ -147,11 +154,25 @@ class Control:
     async def all_parcels(self, _: Request) -> Response:
         return JSONResponse({"items": self._parcels.all()})
 
-    async def move_parcel(self, request: Request) -> Response:
+    async def make_parcels(self, request: Request) -> Response:
+        """`{"courier", "count", "status", "at"}`: many new parcels in one go, for measurements; answers with their numbers."""
         wish = await read_wish(request)
-        at = read_time(wish.text("at")) if wish.fields.get("at") is not None else None
+        count = wish.whole("count", at_least=1) or 1
+        if count > MOST_PARCELS:
+            raise BadQuestion(f"`count` must be at most {MOST_PARCELS}")
+        status = read_status(wish.text("status", default="in_transit"))
+        numbers = self._parcels.make(wish.text("courier"), count=count, status=status, at=_time_in(wish))
+        return JSONResponse({"numbers": numbers}, status_code=201)
+
+    async def move_parcel(self, request: Request) -> Response:
+        """`"push": true`: the courier tells the product at once, `deliver` times; `pushed` are its answers."""
+        wish = await read_wish(request)
         courier, number = request.path_params["courier"], request.path_params["number"]
-        return JSONResponse(self._parcels.move(courier, number, status=read_status(wish.text("status")), at=at))
+        copies = wish.cause().deliver
+        parcel = self._parcels.move(courier, number, status=read_status(wish.text("status")), at=_time_in(wish))
+        if wish.fields.get("push") is True:
+            return JSONResponse(parcel | {"pushed": await pushes.send(parcel, self._options, copies=copies)})
+        return JSONResponse(parcel)
 
     async def stripe_books(self, _: Request) -> Response:
         """All of Stripe's objects, oldest first."""
@@ -209,6 +230,10 @@ class Control:
             raise BadQuestion(f"`times` must be at most {MOST_COPIES}")
         queue_delivery(self._ledger, event["id"], copies=times)
         return event
+
+
+def _time_in(wish: Wish) -> datetime | None:
+    return read_time(wish.text("at")) if wish.fields.get("at") is not None else None
 
 
 async def bad_question(_: Request, error: Exception) -> Response:

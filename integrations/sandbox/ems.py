@@ -56,7 +56,12 @@ class Ems:
         scans = self._parcels.scans("ems", number)
         if not scans:
             return _xml(_header("N", *_NOTHING_FOUND))
-        return _xml(_header("Y", "00", "") + "".join(_row(number, scan) for scan in scans))
+        return Response(document(number, scans), media_type="application/xml")
+
+
+def document(number: str, scans: list[Document]) -> str:
+    """A parcel's history, as it is answered and as a relay passes it on."""
+    return _document(_header("Y", "00", "") + "".join(_row(number, scan) for scan in scans))
 
 
 def _row(number: str, scan: Document) -> str:
@@ -74,7 +79,11 @@ def _header(success: str, code: str, message: str) -> str:
 
 
 def _xml(inside: str) -> Response:
-    return Response(f"{_HEAD}<LongitudinalEMSListResponse>{inside}</LongitudinalEMSListResponse>", media_type="application/xml")
+    return Response(_document(inside), media_type="application/xml")
+
+
+def _document(inside: str) -> str:
+    return f"{_HEAD}<LongitudinalEMSListResponse>{inside}</LongitudinalEMSListResponse>"
 
 
 def _gateway_error(code: str, words: str) -> Response:

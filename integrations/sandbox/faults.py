@@ -3,9 +3,10 @@
 `Faults` is the list that POST /_control/faults fills. `FaultGate` stands before each service: it looks for a fault that fits the request
 and plays it. `Recorder` stands before all of them and writes every request to the books (GET /_control/requests).
 
-The modes: "500", "401", "429", "html", "reset" and "hang" keep the request from the service, nothing is made. "slow" waits and then goes
-on as usual. "created_then_500" and "created_then_hang" let the service do its work and then lose the answer. A held answer is let go early
-by /_control/reset, and dropped as soon as the caller has gone away.
+The modes: "500", "401", "429", "html", "garbage", "reset" and "hang" keep the request from the service, nothing is made. "slow" waits and
+then goes on as usual, or into the next fault that fits; any number of requests wait at the same time. "created_then_500" and
+"created_then_hang" let the service do its work and then lose the answer. A held answer is let go early by /_control/reset, and dropped
+as soon as the caller has gone away.
 """
 
 import asyncio
@@ -24,15 +25,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from integrations.sandbox.books import Books, Condition, Document
 from integrations.sandbox.connections import drop_connection
 
-MODES = ("500", "401", "429", "hang", "reset", "created_then_500", "created_then_hang", "html", "slow")
+MODES = ("500", "401", "429", "hang", "reset", "created_then_500", "created_then_hang", "html", "garbage", "slow")
 MADE_FIRST = ("created_then_500", "created_then_hang")
-SERVICES = ("stripe", "fedex", "ems", "sens", "twilio", "fx", "mail")
+SERVICES = ("stripe", "fedex", "ups", "ems", "sens", "twilio", "fx", "mail")
 DEFAULT_SECONDS = {"hang": 30.0, "created_then_hang": 30.0, "slow": 3.0, "429": 1.0}
 KEPT_REQUESTS = 5000
 KEPT_BODY = 20_000
-FAULT_KEY = "sandbox.fault"
+FAULT_KEY, BODY_KEY = "sandbox.fault", "sandbox.body"
 
 HTML_ANSWER = "<!doctype html><html><head><title>502 Bad Gateway</title></head><body>We will be back shortly.</body></html>"
+HALF_AN_ANSWER = '{"transactionId": "5b1f7f0d", "output": {"completeTrackResults": [{"trackingNumber": "'
+TRIM_EVERY = 100
 
 
 @dataclass
@@ -44,13 +47,16 @@ class Fault:
     seconds: float | None = None
     times: int | None = None
     """How many requests it meets; None: until /_control/reset."""
+    number: str = ""
+    """Only requests that name this (a tracking number, say) in their address or body: one poisonous parcel spoils its whole batch."""
     used: int = 0
     id: str = field(default_factory=lambda: f"fault_{uuid4().hex[:12]}")
 
-    def fits(self, *, service: str, method: str, path: str) -> bool:
+    def fits(self, *, service: str, method: str, path: str, said: bytes = b"") -> bool:
         left = self.times is None or self.used < self.times
         wanted_method, space, wanted_path = self.path.rpartition(" ")
-        return left and self.service == service and wanted_path in path and (not space or wanted_method.upper() == method)
+        here = self.service == service and wanted_path in path and (not space or wanted_method.upper() == method)
+        return left and here and self.number.encode() in said
 
     def as_document(self) -> Document:
         return asdict(self)
@@ -74,9 +80,10 @@ class Faults:
         self._released.set()
         self._released = asyncio.Event()
 
-    def take(self, *, service: str, method: str, path: str) -> Fault | None:
+    def take(self, *, service: str, method: str, path: str, said: bytes = b"", slow: bool | None = None) -> Fault | None:
+        """The first that fits; told so, only among the slow ones or among the others. `said` is what the request names."""
         for fault in self._faults:
-            if fault.fits(service=service, method=method, path=path):
+            if slow in (None, fault.mode == "slow") and fault.fits(service=service, method=method, path=path, said=said):
                 fault.used += 1
                 return fault
         return None
@@ -107,24 +114,28 @@ class FaultGate:
         self._error_answer = error_answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        fault = self._faults.take(service=self._service, method=scope["method"], path=scope["path"])
+        slow, fault = self._take(scope, slow=True), self._take(scope, slow=False)
+        scope[FAULT_KEY] = fault or slow
+        if slow is not None:
+            await self._faults.hold(slow.hold_seconds)
         if fault is None:
             await self._app(scope, receive, send)
-            return
-        scope[FAULT_KEY] = fault
-        if fault.mode in MADE_FIRST:
+        elif fault.mode in MADE_FIRST:
             await self._lose_the_answer(fault, scope, receive, send)
         else:
             await self._refuse(fault, scope, receive, send)
+
+    def _take(self, scope: Scope, *, slow: bool) -> Fault | None:
+        said = scope["path"].encode() + b"?" + scope["query_string"] + b"\n" + scope.get(BODY_KEY, b"")
+        return self._faults.take(service=self._service, method=scope["method"], path=scope["path"], said=said, slow=slow)
 
     async def _refuse(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         if fault.mode in ("500", "401", "429"):
             await self._answer_error(fault.mode, fault, scope, receive, send)
         elif fault.mode == "html":
             await HTMLResponse(HTML_ANSWER)(scope, receive, send)
-        elif fault.mode == "slow":
-            await self._faults.hold(fault.hold_seconds)
-            await self._app(scope, receive, send)
+        elif fault.mode == "garbage":
+            await Response(HALF_AN_ANSWER, media_type="application/json")(scope, receive, send)
         else:
             if fault.mode == "hang":
                 await self._hold_for_caller(fault, receive)
@@ -173,9 +184,10 @@ class Recorder:
         self._app = app
         self._service = service
         self._books = books
+        self._since_trim = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await Request(scope, receive).body()
+        body = scope[BODY_KEY] = await Request(scope, receive).body()
         record = self._begin(scope, body)
         started = time.monotonic()
 
@@ -207,8 +219,15 @@ class Recorder:
             "duration_ms": None,
         }
         self._books.put("request", record["id"], record)
-        self._books.trim("request", keep=KEPT_REQUESTS)
+        self._trim_now_and_then()
         return record
+
+    def _trim_now_and_then(self) -> None:
+        """Not each time: finding the oldest one to keep reads past all that are kept."""
+        self._since_trim += 1
+        if self._since_trim >= TRIM_EVERY:
+            self._since_trim = 0
+            self._books.trim("request", keep=KEPT_REQUESTS)
 
 
 def recorded_requests(books: Books, *, service: str | None) -> list[Document]:

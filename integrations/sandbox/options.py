@@ -28,7 +28,12 @@ class Credentials:
     stripe_webhook_secret: str = "whsec_sandbox"  # noqa: S105
     fedex_client_id: str = "sandbox-fedex"
     fedex_client_secret: str = "sandbox-fedex-secret"  # noqa: S105
+    ups_client_id: str = "sandbox-ups"
+    ups_client_secret: str = "sandbox-ups-secret"  # noqa: S105
     ems_service_key: str = "sandbox-ems-key"
+    fedex_webhook_secrets: str = "sandbox-fedex-webhook"
+    ups_webhook_secrets: str = "sandbox-ups-webhook"
+    ems_webhook_secrets: str = "sandbox-ems-webhook"
     sens_service_id: str = "ncp:sms:kr:1:sandbox"
     sens_access_key: str = "sandbox-access"
     sens_secret_key: str = "sandbox-secret"  # noqa: S105
@@ -54,6 +59,11 @@ class Options:
     credentials: Credentials = field(default_factory=Credentials.from_environment)
     end_with_parent: bool = False
     """For tests: stop by itself when the process that started it is gone."""
+
+    @property
+    def courier_webhook_url(self) -> str:
+        """Where couriers' pushes go, before the courier's code: beside Stripe's."""
+        return self.webhook_url.rpartition("/")[0] + "/couriers/" if self.webhook_url else ""
 
     @property
     def base_url(self) -> str:

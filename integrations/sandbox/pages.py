@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from integrations.sandbox import pushes
 from integrations.sandbox.books import Document
 from integrations.sandbox.inbox import MESSAGE, messages
 from integrations.sandbox.options import Options
@@ -124,11 +125,13 @@ class Pages:
 
     async def move(self, request: Request) -> Response:
         async with request.form() as form:
-            courier, number, status = (str(form.get(name, "")) for name in ("courier", "number", "status"))
+            courier, number, status, push = (str(form.get(name, "")) for name in ("courier", "number", "status", "push"))
         try:
             parcel = self._parcels.move(courier, number, status=read_status(status))
         except UnknownParcel as error:
             return self._parcels_page(courier=courier, number=number, error=str(error), status=400)
+        if push:
+            await pushes.send(parcel, self._options)
         return RedirectResponse(f"/parcels#{quote(parcel['id'])}", status_code=303)
 
     def _parcels_page(self, *, courier: str, number: str, error: str = "", status: int = 200) -> Response:
@@ -137,7 +140,7 @@ class Pages:
             status=status,
             here="parcels",
             parcels=self._parcels.all()[:SHOWN_PARCELS],
-            couriers=tuple(COURIERS),
+            couriers={code: numbers.label for code, numbers in COURIERS.items()},
             statuses=STATUSES,
             more_statuses=MORE_STATUSES,
             courier=courier,

@@ -5,13 +5,13 @@ without scans, so that the page can offer it.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from integrations.sandbox.books import Books, Document
 
-PARCEL = "parcel"
+PARCEL, SERIAL = "parcel", "parcel_serial"
 STATUSES = ("picked_up", "in_transit", "customs", "out_for_delivery", "delivered", "returned")
 """In the order of a parcel's life; `returned` ends it elsewhere."""
 MORE_STATUSES = ("info_received", "attempt_failed", "available_for_pickup", "exception", "returning")
@@ -45,7 +45,48 @@ def _mod10(number: str) -> bool:
     return (10 - total % 10) % 10 == int(number[-1])
 
 
-COURIERS: dict[str, Callable[[str], bool]] = {"fedex": is_fedex_number, "ems": is_s10_number}
+def is_ups_number(number: str) -> bool:
+    """1Z, then 15 letters or digits and a check digit over them, e.g. 1Z5R89390357567127."""
+    return re.fullmatch(r"1Z[0-9A-Z]{15}\d", number) is not None and _ups_check(number[2:17]) == int(number[17])
+
+
+def _ups_check(serial: str) -> int:
+    """From the left, every second sign counts twice; letters count by their place from A = 2 on."""
+    values = (int(sign) if sign.isdigit() else (ord(sign) - 3) % 10 for sign in serial)
+    return -sum(value * (2 if place % 2 else 1) for place, value in enumerate(values)) % 10
+
+
+def _make_fedex(serial: int) -> str:
+    digits = f"{40_000_000_000 + serial % 10**10:011d}"
+    return digits + str(sum(int(digit) * weight for digit, weight in zip(digits, FEDEX_WEIGHTS, strict=True)) % 11 % 10)
+
+
+def _make_ups(serial: int) -> str:
+    middle = f"5B4NDX66{serial % 10**7:07d}"
+    return f"1Z{middle}{_ups_check(middle)}"
+
+
+def _make_ems(serial: int) -> str:
+    digits = f"{serial % 10**8:08d}"
+    rest = sum(int(digit) * weight for digit, weight in zip(digits, S10_WEIGHTS, strict=True)) % 11
+    check = {0: 5, 1: 0}.get(rest, 11 - rest)
+    return f"EG{digits}{check}KR"
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """How a courier's numbers look, and how to make one from a serial."""
+
+    label: str
+    is_valid: Callable[[str], bool]
+    make: Callable[[int], str]
+
+
+COURIERS = {
+    "fedex": Numbers("FedEx", is_fedex_number, _make_fedex),
+    "ups": Numbers("UPS", is_ups_number, _make_ups),
+    "ems": Numbers("EMS", is_s10_number, _make_ems),
+}
 
 
 @dataclass(frozen=True)
@@ -68,16 +109,34 @@ class Parcels:
         number = re.sub(r"[\s-]", "", number).upper()
         if courier not in COURIERS:
             raise UnknownParcel(f"no such courier: {courier} (known: {', '.join(COURIERS)})")
-        if not COURIERS[courier](number):
+        if not COURIERS[courier].is_valid(number):
             raise UnknownParcel(f"{number or 'an empty number'} is not a {courier} number: format or check digit is wrong")
         return number
 
     def scans(self, courier: str, number: str) -> list[Document]:
         """Oldest first; empty for a number nobody has moved, which is then remembered as asked about."""
-        parcel = self._get(courier, number)
-        if parcel is None and courier in COURIERS and COURIERS[courier](number):
-            self.books.put(PARCEL, _id(courier, number), _new_parcel(courier, number))
-        return parcel["scans"] if parcel else []
+        return self.scans_of(courier, [number])[number]
+
+    def scans_of(self, courier: str, numbers: Sequence[str]) -> dict[str, list[Document]]:
+        """As `scans`, for a whole batch: one query, and one more for those never heard of."""
+        known = self.books.get_many(PARCEL, [_id(courier, number) for number in numbers])
+        new = {_id(courier, number): _new_parcel(courier, number) for number in numbers if COURIERS[courier].is_valid(number)}
+        if unheard := {doc_id: parcel for doc_id, parcel in new.items() if doc_id not in known}:
+            self.books.put_new(PARCEL, unheard)
+        return {number: known[_id(courier, number)]["scans"] if _id(courier, number) in known else [] for number in numbers}
+
+    def make(self, courier: str, *, count: int, status: str, at: datetime | None = None) -> list[str]:
+        """So many parcels that were never there before, each with one scan; their numbers."""
+        if courier not in COURIERS:
+            raise UnknownParcel(f"no such courier: {courier} (known: {', '.join(COURIERS)})")
+        when = (at or datetime.now(UTC).replace(microsecond=0)).isoformat()
+        with self.books.transaction():
+            serial = (self.books.get(SERIAL, courier) or {"next": 1_000_000})["next"]
+            numbers = [COURIERS[courier].make(serial + place) for place in range(count)]
+            made = {"scans": [{"status": status, "at": when}], "moved_at": datetime.now(UTC).isoformat()}
+            self.books.put_new(PARCEL, {_id(courier, number): _new_parcel(courier, number) | made for number in numbers})
+            self.books.put(SERIAL, courier, {"next": serial + count})
+        return numbers
 
     def all(self) -> list[Document]:
         """What still moves before what has arrived; in each the newest first."""

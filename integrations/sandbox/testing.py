@@ -108,6 +108,7 @@ class Sandbox:
             "SANDBOX_URL": self.url,
             "STRIPE_API_BASE": self.stripe_url,
             "FEDEX_BASE_URL": f"{self.url}/fedex",
+            "UPS_BASE_URL": f"{self.url}/ups",
             "EMS_BASE_URL": f"{self.url}/ems",
             "SENS_BASE_URL": f"{self.url}/sens",
             "TWILIO_BASE_URL": f"{self.url}/twilio",
@@ -117,9 +118,13 @@ class Sandbox:
 
     # --- the control door
 
-    def faults(self, service: str, mode: str, *, path: str = "", seconds: float | None = None, times: int | None = None) -> Answer:
-        """`times=None` lasts until reset(). `path` is part of the address, e.g. "/refunds" or "POST /v1/checkout/sessions"."""
-        return self.post("faults", service=service, mode=mode, path=path, seconds=seconds, times=times)
+    def faults(
+        self, service: str, mode: str, *, path: str = "", seconds: float | None = None, times: int | None = None, number: str = ""
+    ) -> Answer:
+        """`times=None` lasts until reset(). `path` is part of the address, e.g. "/refunds" or "POST /v1/checkout/sessions"; `number`
+        must stand in the request's address or body.
+        """
+        return self.post("faults", service=service, mode=mode, path=path, seconds=seconds, times=times, number=number)
 
     def reset(self, *, books: bool = False) -> None:
         self.post("reset", books=books)
@@ -167,9 +172,18 @@ class Sandbox:
     def deliver(self, event: str, *, times: int = 1) -> Answer:
         return self.post("stripe/deliver", event=event, times=times)
 
-    def move_parcel(self, courier: str, number: str, status: str, *, at: datetime | str | None = None) -> Answer:
+    def make_parcels(self, courier: str, count: int, *, status: str = "in_transit", at: datetime | str | None = None) -> list[str]:
+        """Many new parcels with one scan each; their numbers."""
         when = at.isoformat() if isinstance(at, datetime) else at
-        return self.post(f"parcels/{quote(courier)}/{quote(number, safe='')}", status=status, at=when)
+        return cast(list[str], self.post("parcels", courier=courier, count=count, status=status, at=when)["numbers"])
+
+    def move_parcel(
+        self, courier: str, number: str, status: str, *, at: datetime | str | None = None, push: bool = False, deliver: int | None = None
+    ) -> Answer:
+        """`push`: the courier tells the product's webhook at once; `pushed` are the statuses it answered with."""
+        when = at.isoformat() if isinstance(at, datetime) else at
+        more = {"push": True, "deliver": deliver} if push else {}
+        return self.post(f"parcels/{quote(courier)}/{quote(number, safe='')}", status=status, at=when, **more)
 
     def get(self, path: str, /, **query: str | None) -> Answer:
         asked = urlencode({name: value for name, value in query.items() if value is not None})

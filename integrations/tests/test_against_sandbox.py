@@ -27,7 +27,7 @@ from integrations.mail import send_email
 from integrations.sandbox.testing import Sandbox, running_sandbox
 from integrations.sms import send_sms
 
-FEDEX, EMS = "986578788855", "EG123456785KR"
+FEDEX, UPS, EMS = "986578788855", "1Z5R89390357567127", "EG123456785KR"
 KOREAN, AMERICAN = "+821012345678", "+17145550100"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 EXPIRES_AT = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=20)
@@ -190,7 +190,7 @@ def test_a_wrong_key_and_an_unknown_session_are_told_apart(sandbox, settings):
 # --- Couriers -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("courier", "number"), [("fedex", FEDEX), ("ems", EMS)])
+@pytest.mark.parametrize(("courier", "number"), [("fedex", FEDEX), ("ups", UPS), ("ems", EMS)])
 @pytest.mark.parametrize(
     "status",
     [
@@ -217,7 +217,7 @@ def test_each_step_of_a_parcel_is_understood(sandbox, courier, number, status):
     assert found.delivered_at == (at if status == "delivered" else None)
 
 
-@pytest.mark.parametrize(("courier", "number"), [("fedex", FEDEX), ("ems", EMS)])
+@pytest.mark.parametrize(("courier", "number"), [("fedex", FEDEX), ("ups", UPS), ("ems", EMS)])
 def test_a_number_nobody_has_scanned_is_pending(sandbox, courier, number):
     assert COURIERS[courier].track([number])[number].status is TrackingStatus.PENDING
 
@@ -233,9 +233,10 @@ def test_a_batch_with_every_kind_of_number(sandbox):
 
 
 def test_keys_the_couriers_do_not_know(sandbox, settings):
-    settings.FEDEX_CLIENT_SECRET = settings.EMS_SERVICE_KEY = "revoked"
+    settings.FEDEX_CLIENT_SECRET = settings.UPS_CLIENT_SECRET = settings.EMS_SERVICE_KEY = "revoked"
 
     assert type(COURIERS["fedex"].track([FEDEX])[FEDEX].error) is AuthRefused
+    assert type(COURIERS["ups"].track([UPS])[UPS].error) is AuthRefused
     assert type(COURIERS["ems"].track([EMS])[EMS].error) is AuthRefused
 
 
@@ -313,6 +314,7 @@ ASK: dict[str, Callable[[], object]] = {
         payment_intent_id="pi_1", amount_cents=1, reason="duplicate", metadata={}, idempotency_key=f"k{datetime.now(UTC)}"
     ),
     "fedex": lambda: courier_error("fedex", FEDEX),
+    "ups": lambda: courier_error("ups", UPS),
     "ems": lambda: courier_error("ems", EMS),
     "sens": lambda: send_sms(to=KOREAN, text="안녕", reference="n"),
     "twilio": lambda: send_sms(to=AMERICAN, text="Hello", reference="n"),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from integrations.tracking_numbers import guess_courier, is_s10, is_valid, normalise
+from integrations.couriers import COURIERS, guess_couriers
+from integrations.tracking_numbers import is_s10, normalise
 
 
 @pytest.mark.parametrize(
@@ -24,8 +25,8 @@ from integrations.tracking_numbers import guess_courier, is_s10, is_valid, norma
     ],
 )
 def test_fedex_numbers(number):
-    assert is_valid("fedex", number)
-    assert guess_courier(number) == "fedex"
+    assert COURIERS["fedex"].is_valid_number(number)
+    assert guess_couriers(number) == ["fedex"]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def test_fedex_numbers(number):
     ],
 )
 def test_what_is_no_fedex_number(number):
-    assert not is_valid("fedex", number)
+    assert not COURIERS["fedex"].is_valid_number(number)
 
 
 @pytest.mark.parametrize("number", ["RB123456785GB", "RB123456785US", "RB123456785CV", "RB123456785CF", "EG123456785KR", "EG230930844KR"])
@@ -62,8 +63,8 @@ def test_s10_remainders_0_and_1_have_check_digits_of_their_own(number):
 )
 def test_ems_numbers_however_they_are_pasted(number):
     assert normalise(number) == "EG123456785KR"
-    assert is_valid("ems", number)
-    assert guess_courier(number) == "ems"
+    assert COURIERS["ems"].is_valid_number(number)
+    assert guess_couriers(number) == ["ems"]
 
 
 @pytest.mark.parametrize(
@@ -71,16 +72,36 @@ def test_ems_numbers_however_they_are_pasted(number):
     ["EG123456786KR", "RB123456785GB", "EG123456785US", "RB123456785KR", "EG12345678KR", "986578788855", "EG１２３４５６７８５K", ""],
 )
 def test_what_is_no_ems_number(number):
-    assert not is_valid("ems", number)
+    assert not COURIERS["ems"].is_valid_number(number)
 
 
-@pytest.mark.parametrize("number", ["", "hello", "1Z5R89390357567127", "9" * 1_000, "비단길", "RB123456785GB"])
+@pytest.mark.parametrize("number", ["", "hello", "9" * 1_000, "비단길", "RB123456785GB"])
 def test_nothing_is_guessed_for_what_fits_no_courier(number):
-    assert guess_courier(number) is None
+    assert guess_couriers(number) == []
 
 
-def test_an_unknown_courier_has_no_valid_numbers():
-    assert not is_valid("pigeon", "986578788855")
+@pytest.mark.parametrize(
+    "number",
+    [
+        "1Z5R89390357567127",
+        "1Z879E930346834440",
+        "1Z410E7W0392751591",
+        "1Z8V92A70367203024",
+        " 1Z 8V9 2A7 03 6720 302 4 ",
+        "1ZXX3150YW44070023",
+        "1z5r8-9390-3575-6712-7",
+    ],
+)
+def test_ups_numbers_which_ems_premium_has_too(number):
+    assert COURIERS["ups"].is_valid_number(number)
+    assert guess_couriers(number) == ["ups"]
+
+
+@pytest.mark.parametrize(
+    "number", ["1Z1111111111111111", "1Z5R89390357567128", "1Z5R8939035756712", "2Z5R89390357567127", "1Z5R8939035756712X"]
+)
+def test_what_is_no_ups_number(number):
+    assert not COURIERS["ups"].is_valid_number(number)
 
 
 def test_normalising_twice_changes_nothing_and_keeps_it_short():

@@ -10,6 +10,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from integrations import transport
 from integrations.base import (
     AuthRefused,
     BadAnswer,
@@ -59,14 +60,14 @@ def half_a_body(handler):
     handler.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"a":')
 
 
-@pytest.mark.parametrize("headers_first", [True, False])
-def test_an_answer_that_trickles_in_is_cut_off(tiny, settings, headers_first):
+@pytest.mark.parametrize(("headers_first", "repeatable"), [(True, False), (False, False), (True, True)])
+def test_an_answer_that_trickles_in_is_cut_off(tiny, settings, headers_first, repeatable):
     settings.PROVIDER_CONNECT_TIMEOUT_S, settings.PROVIDER_READ_TIMEOUT_S = 0.2, 0.3
     tiny.replies_with(Reply(raw=trickle(headers_first=headers_first)))
     started = time.monotonic()
 
     with pytest.raises(Unavailable) as caught:
-        ask(tiny.url)
+        ask(tiny.url, repeatable=repeatable)
 
     assert (caught.value.code, caught.value.outcome_unknown) == ("timeout", True)
     assert time.monotonic() - started < 1.5
@@ -124,11 +125,12 @@ def test_a_key_that_no_header_can_carry_is_named_as_such(tiny, key):
     assert tiny.seen == []
 
 
-def test_too_much_is_not_read(tiny):
+@pytest.mark.parametrize("repeatable", [False, True])
+def test_too_much_is_not_read(tiny, repeatable):
     tiny.replies_with(Reply(b" " * 1_000_001))
 
     with pytest.raises(BadAnswer) as caught:
-        ask(tiny.url)
+        ask(tiny.url, repeatable=repeatable)
 
     assert caught.value.code == "too_large"
 
@@ -156,10 +158,11 @@ def test_a_packed_answer_is_read(tiny):
     assert read_json(ask(tiny.url), provider="someone") == {"a": 1}
 
 
-def test_a_redirect_is_not_followed(tiny):
+@pytest.mark.parametrize("repeatable", [False, True])
+def test_a_redirect_is_not_followed(tiny, repeatable):
     tiny.replies_with(Reply("", 302, headers={"Location": f"{tiny.url}/elsewhere"}))
 
-    answer = ask(tiny.url)
+    answer = ask(tiny.url, repeatable=repeatable)
 
     assert type(refusal(answer, provider="someone")) is BadAnswer
     assert [seen.path for seen in tiny.seen] == ["/path"]
@@ -279,6 +282,91 @@ def test_the_log_names_the_call_and_nothing_of_its_address(tiny, caplog):
     assert "someone things failed" in caplog.text
     assert "very-secret" not in caplog.text + str(caught.value)
     assert caught.value.__context__ is None
+
+
+# --- A kept connection ----------------------------------------------------------------------------------------------------
+
+
+class Keeping:
+    """Speaks HTTP by hand: how many requests each connection gets answered before it is closed without a word."""
+
+    def __init__(self, *answered: int) -> None:
+        self.answered, self.requests, self.connections = list(answered), 0, 0
+        self.cookies: list[bytes] = []
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self):
+        for left in self.answered:
+            connection, _ = self._listening.accept()
+            self.connections += 1
+            with connection:
+                for _ in range(left):
+                    self._read(connection)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: visitor=1\r\n\r\n{}")
+                self._read(connection)  # and falls silent: the next request meets a connection that closes
+        self._listening.close()
+
+    def _read(self, connection):
+        if request := connection.recv(65_536):
+            self.requests += 1
+            self.cookies += [line for line in request.splitlines() if line.lower().startswith(b"cookie")]
+
+
+def in_a_thread(work):
+    """With no connection kept from another test."""
+    done = []
+    thread = threading.Thread(target=lambda: done.append(work()))
+    thread.start()
+    thread.join(10)
+    return done[0]
+
+
+def test_what_may_be_repeated_keeps_its_connection_but_no_cookies():
+    server = Keeping(5)
+
+    assert in_a_thread(lambda: [ask(server.url, repeatable=True).status for _ in range(5)]) == [200] * 5
+    assert (server.connections, server.requests, server.cookies) == (1, 5, [])
+
+
+def test_a_stale_connection_is_replaced_and_the_question_put_once_more():
+    server = Keeping(1, 1)
+
+    assert in_a_thread(lambda: [ask(server.url, repeatable=True).status for _ in range(2)]) == [200, 200]
+    assert (server.connections, server.requests) == (2, 3)
+
+
+def test_a_new_connection_that_breaks_is_not_tried_again():
+    server = Keeping(0, 1)
+
+    def fails():
+        with pytest.raises(Unavailable) as caught:
+            ask(server.url, repeatable=True)
+        return caught.value.code
+
+    assert in_a_thread(fails) == "broken_off"
+    assert server.requests == 1
+
+
+def test_what_may_not_be_repeated_has_a_connection_of_its_own():
+    server = Keeping(1, 1, 1)
+
+    assert in_a_thread(lambda: [ask(server.url).status for _ in range(3)]) == [200] * 3
+    assert (server.connections, server.requests) == (3, 3)
+
+
+def test_a_watch_that_rings_late_does_not_cut_the_next_exchange():
+    ours, theirs = socket.socketpair()
+    watch = transport._Watch()
+    watch.socket = ours
+    watch.end()
+    watch.cut()
+    ours.sendall(b"still open")
+
+    assert (theirs.recv(20), watch.has_cut) == (b"still open", False)
+    ours.close()
+    theirs.close()
 
 
 # --- The token cache ------------------------------------------------------------------------------------------------------

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from integrations.couriers import COURIERS
-from integrations.tracking_numbers import guess_courier, normalise
+from integrations.couriers import COURIERS, guess_couriers
+from integrations.tracking_numbers import normalise
 from workflow.lookup import normalise_number
 
 WHOLE = re.compile(r"[0-9]{1,3}(,[0-9]{3})+|[0-9]{1,15}")
@@ -16,10 +16,6 @@ SHORTENED = re.compile(r"[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+")
 DECIMAL = re.compile(r"([0-9]{1,3}(,[0-9]{3})+|[0-9]{1,9})([.][0-9]{1,3})?")
 YES = frozenset({"yes", "y", "1", "true", "o", "ok", "예", "네", "도착", "입고", "완료", "검수", "검수완료", "v", "✓", "✔"})
 NO = frozenset({"no", "n", "0", "false", "x", "아니오", "아니요", "미도착", "미입고", "-"})
-COURIER_WORDS = {
-    "fedex": "fedex", "페덱스": "fedex", "federalexpress": "fedex",
-    "ems": "ems", "우체국": "ems", "우체국ems": "ems", "koreapost": "ems", "국제특급": "ems",
-}  # fmt: skip
 
 
 class CellError(Exception):
@@ -105,9 +101,9 @@ def tracking_number(text: str) -> str:
 def courier(text: str, *, number: str) -> str:
     """By its name in English or Korean; where none is said, the one whose numbers look like this."""
     said = re.sub(r"[^0-9a-z가-힣]", "", plain(text).lower())
-    code = COURIER_WORDS.get(said, said) if said else guess_courier(number)
-    if code in COURIERS:
-        return code
+    named = [code for code, one in COURIERS.items() if said in (code, *one.also_called)] if said else guess_couriers(number)
+    if named:
+        return named[0]
     known = ", ".join(str(one.label) for one in COURIERS.values())
     if said:
         raise CellError(_("“%(text)s” is not a courier of ours: %(known)s.") % {"text": plain(text)[:40], "known": known})

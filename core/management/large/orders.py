@@ -18,7 +18,8 @@ from core.management.large.people import DAY, Customer
 from core.management.large.tables import at
 from core.management.large.words import CANCELLED, FORBIDDEN, GOODS, NOTES, PLACES, REJECTED, Goods
 from core.money import krw_to_usd_cents
-from integrations.tracking_numbers import EXPRESS_WEIGHTS, S10_WEIGHTS
+from integrations.fedex import EXPRESS_WEIGHTS
+from integrations.tracking_numbers import S10_WEIGHTS
 from workflow.fees import Fee, card_fee, freight_krw, service_fee
 from workflow.models import ExchangeRate, FeePolicy
 from workflow.models.hashing import digest_of

@@ -1,15 +1,24 @@
 """Plays the product's webhook address: keeps what comes, answers what the test wants."""
 
 import threading
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import stripe
 
 
+@dataclass(frozen=True)
+class Told:
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
 class Listener:
     def __init__(self) -> None:
         self.received: list[tuple[str, bytes]] = []
+        self.from_couriers: list[Told] = []
         self.statuses: list[int] = []
         """What to answer to the next ones; then 200."""
         outer = self
@@ -18,7 +27,10 @@ class Listener:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 status = outer.statuses.pop(0) if outer.statuses else 200
-                outer.received.append((self.headers["Stripe-Signature"], body))
+                if "Stripe-Signature" in self.headers:
+                    outer.received.append((self.headers["Stripe-Signature"], body))
+                else:
+                    outer.from_couriers.append(Told(self.path, {name.lower(): value for name, value in self.headers.items()}, body))
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -44,6 +56,7 @@ class Listener:
 
     def clear(self) -> None:
         self.received.clear()
+        self.from_couriers.clear()
         self.statuses.clear()
 
     def events(self, *, secret: str = "whsec_sandbox") -> list[stripe.Event]:

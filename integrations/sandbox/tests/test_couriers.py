@@ -7,7 +7,7 @@ import pytest
 import requests
 from defusedxml.ElementTree import fromstring
 
-from integrations.sandbox.parcels import is_fedex_number, is_s10_number
+from integrations.sandbox.parcels import is_fedex_number, is_s10_number, is_ups_number
 from integrations.sandbox.testing import ControlRefused, Sandbox
 
 FEDEX, OTHER_FEDEX, EMS = "986578788855", "477179081230", "EG123456785KR"
@@ -160,6 +160,35 @@ def test_moves_keep_their_order_within_a_second_and_late_news_is_sorted_in(sandb
     assert times == sorted(times)
 
 
+def test_many_parcels_are_made_at_once_and_are_known(sandbox: Sandbox) -> None:
+    numbers = sandbox.make_parcels("fedex", 40, status="customs")
+    more = sandbox.make_parcels("fedex", 2)
+    assert len({*numbers, *more}) == 42
+    assert all(map(is_fedex_number, numbers))
+    assert all(map(is_ups_number, sandbox.make_parcels("ups", 11)))
+    assert all(map(is_s10_number, sandbox.make_parcels("ems", 11)))
+    assert [found["latestStatusDetail"]["derivedCode"] for found in results(track(sandbox, numbers[39], more[0]))] == ["CC", "IT"]
+
+
+@pytest.mark.parametrize("wrong", [{"courier": "dhl"}, {"count": 0}, {"count": 100_001}, {"status": "eaten"}, {"courier": 1}])
+def test_many_parcels_of_nobody_are_refused(sandbox: Sandbox, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ControlRefused) as caught:
+        sandbox.post("parcels", **{"courier": "fedex", "count": 1, **wrong})
+    assert caught.value.status == 400
+    assert sandbox.get("parcels") == {"items": []}
+
+
+def test_one_poisonous_number_spoils_its_whole_batch_and_no_other(sandbox: Sandbox) -> None:
+    sandbox.faults("fedex", "garbage", path="/track", number=FEDEX)
+    sandbox.faults("fedex", "slow", path="/track", seconds=0.05)
+    bearer = token(sandbox)
+    spoilt = track(sandbox, OTHER_FEDEX, FEDEX, bearer=bearer)
+    assert (spoilt.status_code, spoilt.elapsed.total_seconds() > 0.05) == (200, True)
+    with pytest.raises(ValueError, match=r"."):
+        spoilt.json()
+    assert len(results(track(sandbox, OTHER_FEDEX, bearer=bearer))) == 1
+
+
 def test_check_digits() -> None:
     for number in ("986578788855", "477179081230", "799531274483", "790535312317", "974367662710", "041441760228964", "568283610012000"):
         assert is_fedex_number(number), number
@@ -168,3 +197,6 @@ def test_check_digits() -> None:
     for number in ("EG123456785KR", "RB123456785GB", "CP123456785US"):
         assert is_s10_number(number), number
     assert not is_s10_number("EG123456784KR")
+    for number in ("1Z5R89390357567127", "1Z879E930346834440", "1Z410E7W0392751591", "1Z8V92A70367203024", "1ZXX3150YW44070023"):
+        assert is_ups_number(number), number
+    assert not is_ups_number("1Z1111111111111111")
