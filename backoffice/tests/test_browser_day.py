@@ -238,6 +238,7 @@ def test_a_day(shop: Shop, outside: Any, buyer: Desk, warehouse: Desk) -> None:
     warehouse.save("Add parcel", "Parcels")
     assert int(warehouse.page.locator("[name=fee_krw]").input_value()) > 0  # proposed from the weight
     warehouse.page.locator("[name=fee_krw]").fill("30,000")
+    warehouse.page.locator("[name=reason]").fill("a round sum")  # far from what is proposed
     warehouse.save("Save fee", "Delivery fee")
     warehouse.press("confirm_delivery_fee", "Confirm delivery fee")
     seen = look(shop, by_hand)

@@ -126,7 +126,7 @@ def receive(order: Order) -> Order:
 def confirm_fee(order: Order) -> Order:
     warehouse = by(Role.WAREHOUSE)
     work.pack_parcel(order.pk, weight_g=1200, volume_cm3=6000, by=warehouse)
-    work.set_delivery_fee(order.pk, fee_krw=30_000, by=warehouse)
+    work.set_delivery_fee(order.pk, fee_krw=30_000, reason="a round sum", by=warehouse)
     return perform(order.pk, Order.confirm_delivery_fee, by=warehouse)
 
 
