@@ -162,6 +162,7 @@ def extra_pages(order: Order, words: Words, *, refund: Refund) -> list[str]:
         "/admin/settings/",
         "/admin/screening/",
         "/admin/couriers/",
+        f"/admin/workflow/ratecard/try/?country={searched}&weight_g={searched}",
         f"/admin/many/?ids={order.pk}&move=record_delivery",
         f"/admin/workflow/restriction/try/?text={searched}",
         f"/admin/search/?extended&s={quote(words(piece(40, 2)))}",
