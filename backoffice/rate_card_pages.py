@@ -37,8 +37,10 @@ class StandingFilter(ChoiceFilter):
         return [("held", _("in force")), ("planned", _("planned")), ("past", _("past"))]
 
     def pick(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
-        begun, is_followed = Q(valid_from__lte=now()), Q(until__lte=now())
-        return queryset.filter({"held": begun & ~is_followed, "planned": ~begun, "past": begun & is_followed}[value])
+        begun, planned, followed = Q(valid_from__lte=now()), Q(valid_from__gt=now()), Q(until__lte=now())
+        # not `~followed`: nothing is known of the last card's end, and NULL is neither
+        held = begun & (Q(until=None) | Q(until__gt=now()))
+        return queryset.filter({"held": held, "planned": planned, "past": followed}[value])
 
 
 class CourierFilter(ChoiceFilter):

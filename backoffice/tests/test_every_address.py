@@ -180,6 +180,7 @@ def world(db) -> Order:
         kind="prices", status="ready", file_name="a.csv", sha256="0" * 64, size_bytes=1, read_as="CSV", made_by=person
     )
     ExportLog.objects.create(user=person, list_name="orders", format="csv", rows=1)
+    factories.rate_card(days=1)
     note_opened(factories.staff(Role.SUPPORT), customer_id=order.customer_id, order=order, fields=["email"])
     assert LedgerEntry.objects.filter(kind=LedgerKind.CAPTURE).exists()
     assert Effect.objects.exists()

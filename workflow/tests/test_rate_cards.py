@@ -85,10 +85,7 @@ def test_more_weight_or_volume_never_costs_less(weight_g, volume_cm3, fuel):
 # --- Which card holds -----------------------------------------------------------------------------------------------------
 
 
-def put(courier="ems", country="", *, days=-1, **said) -> RateCard:
-    made = card(courier=courier, country=country, valid_from=now() + days * DAY, **said)
-    made.save()
-    return made
+put = factories.rate_card
 
 
 @pytest.mark.django_db
