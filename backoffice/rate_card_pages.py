@@ -15,6 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.views import ChangeList
 
@@ -189,14 +190,16 @@ class RateCardPage(Page):
     @admin.display(description=_("steps"))
     def reach(self, card: RateCard) -> SafeString:
         first, last = card.steps[0], card.steps[-1]
-        words = '<span class="bo-number">{} – {}</span><br><span class="bo-soft">{} · ≤ {} g</span>'
-        return format_html(words, format_krw(first["krw"]), format_krw(last["krw"]), len(card.steps), f"{card.max_g:,}")
+        count = ngettext("%(count)s step", "%(count)s steps", len(card.steps)) % {"count": len(card.steps)}
+        most = gettext("parcels up to %(grams)s g") % {"grams": f"{card.max_g:,}"}
+        words = '<span class="bo-number">{} – {}</span><br><span class="bo-soft">{}, {}</span>'
+        return format_html(words, format_krw(first["krw"]), format_krw(last["krw"]), count, most)
 
-    @admin.display(description=_("fuel"))
+    @admin.display(description=_("fuel surcharge"))
     def surcharge(self, card: RateCard) -> str:
         return percent(card.fuel_surcharge_bp) if card.fuel_surcharge_bp else "–"
 
-    @admin.display(description=_("cm³ / g"))
+    @admin.display(description=_("volume divisor"))
     def divisor(self, card: RateCard) -> int:
         return card.volume_divisor
 

@@ -88,7 +88,7 @@ EXAMPLE_CARDS = {
 
 def make_rate_cards() -> None:
     """One for each courier that has none, to any country. Couriers' real tariffs change and are typed in by whoever has the contract."""
-    note = "Example card with invented prices, not a tariff of the courier / 예시 요율표"
+    note = "Example, invented prices / 예시, 실제 요율 아님"
     for code in EXAMPLE_CARDS.keys() & work.courier_names().keys():
         first, further, above, divisor, fuel = EXAMPLE_CARDS[code]
         if not RateCard.objects.filter(courier=code).exists():
