@@ -54,8 +54,8 @@ class CardForm(forms.Form):
 
     FRAME = ("courier", "country", "valid_from", "volume_divisor", "extra_krw_per_kg", "fuel_surcharge_bp", "max_g", "note")
 
-    def __init__(self, *args: Any, initial: dict[str, Any], **words: Any) -> None:
-        super().__init__(*args, initial=initial, **words)
+    def __init__(self, data: Any = None, files: Any = None, *, initial: dict[str, Any]) -> None:
+        super().__init__(data, files, initial=initial)
         self.fields["courier"].choices = list(work.courier_names().items())  # type: ignore[attr-defined]
         #: what was read from a list replaces the rows
         self.read_steps: list[dict[str, int]] = []

@@ -57,10 +57,9 @@ class CourierFilter(ChoiceFilter):
 class RateCardPage(Page):
     """A card is added, never changed: fees were proposed by it."""
 
-    list_display = ("name", "destination", "since", "until", "standing", "reach", "surcharge", "divisor", "entered_by", "take_back")
+    list_display = ("name", "destination", "since", "until", "standing", "reach", "surcharge", "take_back")
     list_display_links = ("name",)
     list_filter = (StandingFilter, CourierFilter)
-    list_select_related = ("made_by",)
     list_before_template = "backoffice/rate_cards/list_top.html"
     ordering = ("courier", "country", "-valid_from")
     show_full_result_count = True
@@ -169,7 +168,7 @@ class RateCardPage(Page):
 
     @admin.display(description=_("courier"))
     def name(self, card: RateCard) -> Any:
-        return format_html('{} <span class="bo-soft"><bdi>{}</bdi></span>', courier_name(card.courier), card.note)
+        return format_html('{}<br><span class="bo-soft"><bdi>{}</bdi></span>', courier_name(card.courier), card.note)
 
     @admin.display(description=_("destination"))
     def destination(self, card: RateCard) -> Any:
@@ -198,14 +197,6 @@ class RateCardPage(Page):
     @admin.display(description=_("fuel surcharge"))
     def surcharge(self, card: RateCard) -> str:
         return percent(card.fuel_surcharge_bp) if card.fuel_surcharge_bp else "–"
-
-    @admin.display(description=_("volume divisor"))
-    def divisor(self, card: RateCard) -> int:
-        return card.volume_divisor
-
-    @admin.display(description=_("entered by"))
-    def entered_by(self, card: RateCard) -> Any:
-        return format_html("<bdi>{}</bdi>", card.made_by) if card.made_by else "–"
 
     @admin.display(description="")
     def take_back(self, card: RateCard) -> Any:
