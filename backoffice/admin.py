@@ -17,6 +17,7 @@ from backoffice.money.rates import ExchangeRatePage
 from backoffice.money.refunds import RefundPage
 from backoffice.orders.admin import OrderAdmin
 from backoffice.people_pages import PeoplePage
+from backoffice.rate_card_pages import RateCardPage
 from backoffice.reconciliation_pages import ReconciliationPage
 from backoffice.show_page import ReadingPage
 from backoffice.site import BackOffice
@@ -33,6 +34,7 @@ from workflow.models import (
     LedgerEntry,
     Order,
     PersonalDataRead,
+    RateCard,
     Reconciliation,
     Refund,
     Restriction,
@@ -55,6 +57,7 @@ for model, page in {
     StripeEvent: StripeEventPage,
     ExchangeRate: ExchangeRatePage,
     FeePolicy: FeePolicyPage,
+    RateCard: RateCardPage,
     Restriction: RestrictionPage,
     ExportLog: ExportLogPage,
     Effect: EffectPage,

@@ -89,6 +89,10 @@ CARDS = (
         "admin:couriers", holding("workflow.view_couriersetting"),
     ),
     Card(
+        gettext_lazy("Rate cards"), gettext_lazy("What couriers cost by weight and country, from when on."), "price_check",
+        "admin:workflow_ratecard_changelist", holding("workflow.view_ratecard"),
+    ),
+    Card(
         gettext_lazy("Promise clocks"), gettext_lazy("How long each step may take before it is late."), "timer",
         "admin:promises", holding("workflow.view_order"),
     ),

@@ -101,6 +101,7 @@ HAPPENED = {
     "buy_items": _("Purchases entered"),
     "receive_items": _("Arrivals entered"),
     "pack_parcels": _("Parcels packed"),
+    "choose_couriers": _("Courier chosen"),
     "set_delivery_fee": _("Delivery fee set"),
     "label_parcels": _("Tracking number entered"),
     "look_now": _("Courier asked"),

@@ -62,6 +62,17 @@ def set_measures(parcel: Parcel, *, weight_g: Any, volume_cm3: Any) -> None:
     parcel.weight_g = weight
 
 
+def set_courier(parcel: Parcel, *, courier: str, offered: Collection[str]) -> None:
+    """Who is meant to carry a parcel that waits at the warehouse; "" for nobody yet. The one it has already it may keep."""
+    if parcel.closed_at or parcel.handed_over_at:
+        raise TransitionRefused(_("This parcel was handed over; it stays on record."))
+    if courier and courier not in COURIERS:
+        raise Invalid(_("Unknown courier."), field="courier")
+    if courier and courier != parcel.courier and courier not in offered:
+        raise Invalid(_("%(courier)s is not offered for new parcels there.") % {"courier": COURIERS[courier].label}, field="courier")
+    parcel.courier = courier
+
+
 def set_label(parcel: Parcel, *, courier: str, tracking_number: str, offered: Collection[str], at: datetime) -> None:
     """Courier and tracking number. `offered` are the couriers that go where the parcel goes; the one it has already it may keep.
 

@@ -2,10 +2,11 @@
 
 Rules: convert once per line and round half up, fees on the sum of the rounded lines. The rate and the fee
 policy are frozen on the quote version; delivery is billed at the rate of the items quote that was paid. An estimate is made by the
-functions that make the bills.
+functions that make the bills, and always by the fee policy: which courier takes a parcel, and so which rate card, is not known before
+it is packed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -15,9 +16,10 @@ from django.utils.timezone import localdate, now
 
 from core.errors import Conflict
 from core.money import STRIPE_MAX_USD_CENTS, STRIPE_MIN_USD_CENTS, krw_to_usd_cents
-from workflow import differences
+from workflow import differences, rate_cards
 from workflow.fees import Fee, card_fee, chargeable_g, freight_krw, service_fee
-from workflow.models import Adjustment, ExchangeRate, FeePolicy, InvoiceKind, InvoiceStatus, Item, LineKind, Order, Quote
+from workflow.models import Adjustment, ExchangeRate, FeePolicy, InvoiceKind, InvoiceStatus, Item, LineKind, Order, Quote, RateCard
+from workflow.rate_cards import Proposal
 
 if TYPE_CHECKING:
     from integrations.exchange_rate import Rate
@@ -200,10 +202,18 @@ def paid_quote(order: Order) -> Quote:
 # --- Delivery -------------------------------------------------------------------------------------------------------------
 
 
-def proposed_delivery_fee_krw(parcels: "Iterable[Parcel]", *, policy: FeePolicy) -> int:
-    """What the page proposes for the parcels that are weighed; staff confirm the fee."""
-    return sum(
-        freight_krw(policy, weight_g=parcel.weight_g, volume_cm3=parcel.volume_cm3 or 0)
-        for parcel in parcels
-        if parcel.weight_g and not parcel.closed_at and not parcel.delivered_at
-    )
+def proposed_delivery_fee_krw(parcels: "Iterable[Parcel]", *, policy: FeePolicy, cards: Mapping[str, RateCard] | None = None) -> int:
+    """What is proposed for the parcels that are weighed, by their couriers' cards (`rate_cards.cards_for`) or the policy; staff confirm
+    the fee. 0 where nothing can be proposed."""
+    return rate_cards.propose(parcels, cards=cards or {}, policy=policy).krw or 0
+
+
+def delivery_proposal(order: Order) -> Proposal:
+    """By the cards in force now and the policy of the paid quote, parcel by parcel. Empty where no items quote was paid."""
+    try:
+        policy = paid_quote(order).policy
+    except Conflict:
+        return Proposal(())
+    parcels = rate_cards.weighed(order.parcels.all())
+    cards = rate_cards.cards_for(order.country, couriers={parcel.courier for parcel in parcels} - {""})
+    return rate_cards.propose(parcels, cards=cards, policy=policy)

@@ -21,6 +21,7 @@ STAFF_READS = (
     "exchangerate",
     "restriction",
     "couriersetting",
+    "ratecard",
 )
 PAGES: dict[str, dict[str, tuple[str, ...]]] = {
     Role.BUYER: {"item": ("change",), "order": ("change",), "restriction": ("add",)},
@@ -33,6 +34,7 @@ PAGES: dict[str, dict[str, tuple[str, ...]]] = {
         "stripeevent": ("view", "change"),
         "reconciliation": ("view", "add"),
         "feepolicy": ("view",),
+        "ratecard": ("add",),
         "order": ("change",),
     },
     Role.SUPPORT: {"order": ("add", "change")},

@@ -13,9 +13,10 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from core.errors import Invalid
+from core.money import format_krw
 from integrations.couriers import COURIERS
-from workflow import courier_settings, differences, hints, restrictions
-from workflow.entry_rules import MAX_PRICE_KRW, check_state, set_arrived, set_label, set_measures, set_name, set_price, whole
+from workflow import courier_settings, differences, hints, pricing, rate_cards, restrictions
+from workflow.entry_rules import MAX_PRICE_KRW, check_state, set_arrived, set_courier, set_label, set_measures, set_name, set_price, whole
 from workflow.models import Item, ItemStatus, Order, Parcel, Restriction
 from workflow.process import Effect, Role, State
 from workflow.transitions import By, TransitionRefused, locked_for_staff, record, retried
@@ -41,6 +42,8 @@ RECEIVE = _task("receive_items", [State.ITEMS_PURCHASED], [Role.WAREHOUSE])
 PACK = _task("pack_parcels", [State.AT_WAREHOUSE], [Role.WAREHOUSE])
 SET_FEE = _task("set_delivery_fee", [State.AT_WAREHOUSE], [Role.WAREHOUSE, Role.FINANCE])
 LABEL = _task("label_parcels", [State.DELIVERY_PAID, State.SHIPPED], [Role.WAREHOUSE])
+#: part of the fee's form, saved with the fee or before it
+CHOOSE = _task("choose_couriers", [State.AT_WAREHOUSE], [Role.WAREHOUSE, Role.FINANCE])
 #: nothing is typed in with it, so it is a button and not one of the forms
 LOOK = _task("look_now", [State.SHIPPED], [Role.WAREHOUSE, Role.SUPPORT])
 TASKS = (SCREEN, PRICE, BUY, RECEIVE, PACK, SET_FEE, LABEL)
@@ -221,11 +224,50 @@ def _parcel(order: Order, parcel_id: int) -> Parcel:
 
 @retried
 @transaction.atomic
-def set_delivery_fee(order_id: int, *, fee_krw: int, by: By, seen_version: int | None = None) -> Order:
-    """The freight in won, before the card fee; `pricing.proposed_delivery_fee_krw` proposes it."""
+def choose_couriers(order_id: int, *, couriers: Mapping[int, str], by: By, seen_version: int | None = None) -> Order:
+    """`{parcel id: courier, or "" for none yet}`: whose rate card proposes the fee. Nothing is bound by it before the label."""
+    order = _begin(order_id, CHOOSE, by=by, seen_version=seen_version)
+    return _finish(order, CHOOSE, by=by, facts={"couriers": _choose(order, couriers)})
+
+
+def _choose(order: Order, couriers: Mapping[int, str]) -> dict[str, str]:
+    """By the parcels' positions, those that changed."""
+    offered = courier_settings.offered(order.country)
+    changed = []
+    for parcel_id, courier in couriers.items():
+        parcel = _parcel(order, parcel_id)
+        if parcel.courier != courier:
+            set_courier(parcel, courier=courier, offered=offered)
+            changed.append(parcel)
+    Parcel.objects.bulk_update(changed, ["courier"])
+    return {str(parcel.position): parcel.courier for parcel in changed}
+
+
+@retried
+@transaction.atomic
+def set_delivery_fee(
+    order_id: int,
+    *,
+    fee_krw: int,
+    reason: str = "",
+    couriers: Mapping[int, str] | None = None,
+    by: By,
+    seen_version: int | None = None,
+) -> Order:
+    """The freight in won, before the card fee, and the couriers where they are chosen with it (`choose_couriers`).
+
+    The event keeps what `pricing.delivery_proposal` proposes now and by which cards; far from that a reason is needed.
+    """
     order = _begin(order_id, SET_FEE, by=by, seen_version=seen_version)
     order.delivery_fee_krw = whole(fee_krw, field="delivery_fee_krw", low=1, high=100_000_000)
-    return _finish(order, SET_FEE, by=by, facts={"delivery_fee_krw": fee_krw})
+    chosen = _choose(order, couriers or {})
+    proposal, why = pricing.delivery_proposal(order), reason.strip()[:200]
+    if proposal.is_far_from(fee_krw) and not why:
+        words = _("This is more than %(percent)s percent from the proposed %(sum)s. Please say why.")
+        raise Invalid(words % {"percent": rate_cards.FREE_HAND_PERCENT, "sum": format_krw(proposal.krw or 0)}, field="reason")
+    facts = {"delivery_fee_krw": fee_krw, **proposal.as_facts()}
+    facts |= {name: said for name, said in (("reason", why), ("couriers", chosen)) if said}
+    return _finish(order, SET_FEE, by=by, facts=facts)
 
 
 @retried

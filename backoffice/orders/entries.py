@@ -44,6 +44,8 @@ def enter(request: HttpRequest, order_id: int, task: str, *, frame: Mapping[str,
     except BidangilError as refused:
         fresh = reading.load(order.pk)
         bound = form_class(fresh, form_class(fresh, request.POST).only_typed())
+        if refused.field in bound.fields:
+            bound.add_error(refused.field, str(refused))
         return _show(
             request,
             fresh,

@@ -118,6 +118,22 @@ def _labels(labels: dict[str, list[str]]) -> str:
     return ", ".join(f"{position}: {courier_name(courier or '')} {number or '–'}" for position, (courier, number) in labels.items())
 
 
+def _couriers(couriers: dict[str, str]) -> str:
+    return ", ".join(f"{position}: {courier_name(courier) if courier else '–'}" for position, courier in couriers.items())
+
+
+def _proposal(lines: list[dict[str, Any]]) -> str:
+    """`#1 EMS 1,200 g ₩29,900 (card 4)`"""
+    return " · ".join(_proposed(line) for line in lines)
+
+
+def _proposed(line: dict[str, Any]) -> str:
+    by = gettext("card %(number)s") % {"number": line["card"]} if "card" in line else gettext("fee policy")
+    price = format_krw(line["krw"]) if "krw" in line else "–"
+    courier = f"{courier_name(line['courier'])} " if "courier" in line else ""
+    return f"#{line['parcel']} {courier}{line['chargeable_g']:,} g {price} ({by})"
+
+
 def _yes(value: Any) -> str:
     return gettext("yes") if value else gettext("no")
 
@@ -138,6 +154,9 @@ FACTS: dict[str, tuple[Any, Callable[[Any], str]]] = {
     "route": (_("who pays"), lambda route: str(AdjustmentRoute(route).label)),
     "unapplied": (_("taken from payment"), lambda number: f"#{number}"),
     "delivery_fee_krw": (_("delivery fee"), format_krw),
+    "proposed_krw": (_("proposed"), format_krw),
+    "proposal": (_("proposal"), _proposal),
+    "couriers": (_("couriers"), _couriers),
     "krw_per_usd": (_("rate"), _rate),
     "quote": (_("quote"), lambda version: f"v{version}"),
     "invoice": (_("invoice"), lambda number: f"#{number}"),

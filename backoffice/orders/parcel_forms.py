@@ -12,6 +12,7 @@ from backoffice.orders.forms import BuyForm, EntryForm, PriceForm, ReceiveForm, 
 from workflow import courier_settings, work
 from workflow.guards import live_items
 from workflow.models import Order, Parcel
+from workflow.rate_cards import weighed
 from workflow.transitions import By
 
 
@@ -82,11 +83,44 @@ class PackForm(EntryForm):
 
 
 class FeeForm(EntryForm):
+    """The fee, and whose rate card proposes it. `choose` takes the couriers only, so that the proposal is theirs."""
+
     task, template = work.SET_FEE, "backoffice/order/entries/fee.html"
-    fee_krw = WholeField()
+    fee_krw = WholeField(required=False)
+    reason = forms.CharField(required=False, max_length=200)
+    choose = forms.BooleanField(required=False)
+
+    def subjects(self) -> Iterable[Parcel]:
+        return weighed(self.order.parcels.all())
+
+    def build(self) -> None:
+        kept = [parcel.courier for parcel in self.subjects()]
+        couriers = [("", "–"), *work.courier_choices(self.order.country, keep=kept)] if kept else []
+        for parcel in self.subjects():
+            self.add(parcel, courier=forms.ChoiceField(choices=couriers, required=False, initial=parcel.courier))
+
+    def chosen(self) -> dict[int, str]:
+        """By parcel, as the form holds it now."""
+        return {row.about.pk: row.courier.value() or "" for row in self.rows()}
+
+    def clean(self) -> dict[str, Any]:
+        said = self.cleaned_data
+        if not said.get("choose") and said.get("fee_krw") is None and "fee_krw" not in self.errors:
+            self.add_error("fee_krw", _("This is needed."))
+        return said
+
+    def _couriers(self) -> dict[int, str]:
+        """Those that were sent: what a form did not show is left alone."""
+        return {parcel.pk: self.said("courier", parcel) for parcel in self.subjects() if f"courier-{parcel.pk}" in self.data}
 
     def save(self, *, by: By) -> None:
-        work.set_delivery_fee(self.order.pk, fee_krw=self.cleaned_data["fee_krw"], by=by, seen_version=self.seen_version)
+        said, couriers = self.cleaned_data, self._couriers()
+        if said["choose"]:
+            work.choose_couriers(self.order.pk, couriers=couriers, by=by, seen_version=self.seen_version)
+            return
+        work.set_delivery_fee(
+            self.order.pk, fee_krw=said["fee_krw"], reason=said["reason"], couriers=couriers, by=by, seen_version=self.seen_version
+        )
 
 
 class LabelForm(EntryForm):

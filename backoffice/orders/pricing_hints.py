@@ -6,8 +6,9 @@ from typing import Any
 
 from django.utils.timezone import now
 
+from backoffice.orders import fee_table
 from core.errors import BidangilError
-from workflow import fees, pricing
+from workflow import fees, pricing, rate_cards
 from workflow.invoices import fee_words
 from workflow.models import FeePolicy, Order, Quote
 
@@ -35,20 +36,29 @@ def rate_and_fee() -> dict[str, Any]:
 
 
 def parcels(order: Order) -> dict[str, Any]:
+    """The rules by which a parcel's freight is shown while one types: the chosen courier's card, or the policy's."""
     quote = _paid_quote(order)
-    return {"freight_rule": json.dumps(fees.freight_rule(quote.policy)) if quote else ""}
+    if quote is None:
+        return {}
+    cards = {code: rate_cards.rule(card) for code, card in rate_cards.cards_for(order.country).items()}
+    return {"freight_rule": json.dumps(fees.freight_rule(quote.policy)), "card_rules": json.dumps(cards)}
 
 
 def fee(order: Order) -> dict[str, Any]:
-    """The fee we propose for the weighed parcels, and the paid quote whose rate and fees will bill it."""
+    """The fee we propose for the weighed parcels, what each courier asks, and the paid quote whose rate and fees will bill it."""
     quote = _paid_quote(order)
-    proposed = pricing.proposed_delivery_fee_krw(order.parcels.all(), policy=quote.policy) if quote else 0
+    if quote is None:
+        return {"fee_krw": order.delivery_fee_krw or ""}
+    table = fee_table.table_of(order, policy=quote.policy)
+    proposed = table.proposal.krw
     return {
+        "table": table,
         "proposed_krw": proposed,
         "fee_krw": order.delivery_fee_krw or proposed or "",
+        "free_hand": rate_cards.FREE_HAND_PERCENT,
         "quote": quote,
-        "fee_words": fee_words(quote.policy.card_fee_bp, flat_krw=quote.policy.card_fee_flat_krw) if quote else "",
-        "fee_rule": json.dumps(fees.card_fee_rule(quote.policy)) if quote else "",
+        "fee_words": fee_words(quote.policy.card_fee_bp, flat_krw=quote.policy.card_fee_flat_krw),
+        "fee_rule": json.dumps(fees.card_fee_rule(quote.policy)),
     }
 
 

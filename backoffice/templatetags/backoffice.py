@@ -110,3 +110,9 @@ register.filter("courier", courier_name)
 def joined(labels: list[Any]) -> str:
     """`buyer or warehouse`."""
     return f" {_('or')} ".join(str(label) for label in labels)
+
+
+@register.simple_tag
+def fee_rows(table: Any, form: Any) -> list[Any]:
+    """The parcels of a fee form with what each courier asks, and which is chosen in the form."""
+    return table.rows(form.chosen()) if table else []

@@ -23,7 +23,7 @@ from workflow.models import (
     StripeEvent,
 )
 from workflow.process import TRANSITIONS, Role, State, roles_of
-from workflow.tests.factories import customer, order_at, staff
+from workflow.tests.factories import customer, order_at, rate_card, staff
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +43,7 @@ LISTS = (
     "/admin/workflow/exchangerate/",
     "/admin/workflow/feepolicy/",
     "/admin/workflow/restriction/",
+    "/admin/workflow/ratecard/",
     "/admin/outbox/effect/",
     "/admin/notices/notice/",
     "/admin/accounts/user/",
@@ -74,6 +75,7 @@ def urls(order) -> list[str]:
         "workflow/exchangerate": ExchangeRate.objects.first(),
         "workflow/feepolicy": FeePolicy.objects.first(),
         "workflow/restriction": Restriction.objects.first(),
+        "workflow/ratecard": rate_card(),
         "outbox/effect": Effect.objects.first(),
         "notices/notice": notice,
         "accounts/user": order.customer,
@@ -95,6 +97,7 @@ def urls(order) -> list[str]:
         "/admin/workflow/exportlog/",
         "/admin/workflow/feepolicy/add/",
         "/admin/workflow/restriction/add/",
+        *(f"/admin/workflow/ratecard/{name}" for name in ("add/", "try/", "?standing=held&courier=ems")),
         "/admin/workflow/restriction/try/?text=soju",
         *(f"/admin/workflow/restriction/{Restriction.objects.first().pk}/{name}/" for name in ("version", "end")),
         "/admin/screening/",

@@ -186,6 +186,7 @@ def world(db) -> Order:
     )
     ExportLog.objects.create(user=person, list_name="orders", format="csv", rows=1)
     Photo.objects.create(order=order, item=order.items.first(), key="k", small_key="s", width=1, height=1, bytes=1, added_by=person)
+    factories.rate_card(days=1)
     note_opened(factories.staff(Role.SUPPORT), customer_id=order.customer_id, order=order, fields=["email"])
     assert LedgerEntry.objects.filter(kind=LedgerKind.CAPTURE).exists()
     assert Effect.objects.exists()

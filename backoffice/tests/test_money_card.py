@@ -79,7 +79,7 @@ def test_renewing_shows_the_bill_at_todays_rate(sign_in):
 def test_confirming_the_fee_shows_the_delivery_bill(sign_in):
     order, warehouse = order_at(State.AWAITING_DELIVERY_PAYMENT), by(Role.WAREHOUSE)
     perform(order.pk, Order.revise_delivery_fee, by=warehouse)
-    work.set_delivery_fee(order.pk, fee_krw=28_000, by=warehouse)
+    work.set_delivery_fee(order.pk, fee_krw=28_000, reason="a round sum", by=warehouse)
 
     bill = sign_in(Role.WAREHOUSE).get(do_url(reload(order), "confirm_delivery_fee")).context["bill"]
     assert [line.amount_usd_cents for _title, line in bill.lines] == [2_000, 80]

@@ -38,6 +38,7 @@ from workflow.models import (
     OrderMessage,
     OrderNote,
     Parcel,
+    RateCard,
     Refund,
     StaffTask,
     StripeEvent,
@@ -125,6 +126,7 @@ def write_beside(order: Order, words: Words) -> list[str]:
     TrackingEvent.objects.create(parcel=parcel, at=now(), status="exception", text=words(piece(200, 6)), place=words(piece(120, 7)))
     OrderMessage.objects.create(order=order, author=order.customer, from_staff=False, text=all_of_it)
     OrderNote.objects.create(order=order, author=order.customer, text=all_of_it)
+    RateCard.objects.create(courier="ems", valid_from=now(), steps=[{"up_to_g": 500, "krw": 1}], note=words(piece(300, 12)))
     batch = import_of(words, person=order.customer)
     return [*extra_pages(order, words, refund=refund), f"/admin/imports/{batch.pk}/"]
 
@@ -163,6 +165,7 @@ def extra_pages(order: Order, words: Words, *, refund: Refund) -> list[str]:
         "/admin/settings/",
         "/admin/screening/",
         "/admin/couriers/",
+        f"/admin/workflow/ratecard/try/?country={searched}&weight_g={searched}",
         f"/admin/many/?ids={order.pk}&move=record_delivery",
         f"/admin/workflow/restriction/try/?text={searched}",
         f"/admin/search/?extended&s={quote(words(piece(40, 2)))}",

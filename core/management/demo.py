@@ -19,9 +19,9 @@ from django.utils.timezone import localdate, now
 
 from core.accounts.models import Address, User, normalise_email
 from integrations.base import ProviderError
-from workflow import checkout, pricing, roles, settlement, tracking, work
+from workflow import checkout, pricing, rate_cards, roles, settlement, tracking, work
 from workflow.intake import Destination, WantedItem, request_quote
-from workflow.models import Attempt, ExchangeRate, Order, Parcel
+from workflow.models import Attempt, ExchangeRate, Order, Parcel, RateCard
 from workflow.process import Role, State
 from workflow.transitions import By, ask, perform
 
@@ -74,6 +74,29 @@ def _person(name: str, **fields: Any) -> User:
 
 def staff(role: str) -> By:
     return By.staff(User.objects.get(email=email_of(role)))
+
+
+# --- Rate cards -----------------------------------------------------------------------------------------------------------
+
+#: round sums of no courier's: price of the first half kilogram, of each further one, of a kilogram above the last step; divisor, fuel
+EXAMPLE_CARDS = {
+    "ems": (20_000, 4_000, 7_000, 6, 0),
+    "fedex": (26_000, 5_000, 9_000, 5, 1_500),
+    "ups": (25_000, 5_500, 9_500, 5, 1_500),
+}
+
+
+def make_rate_cards() -> None:
+    """One for each courier that has none, to any country. Couriers' real tariffs change and are typed in by whoever has the contract."""
+    note = "Example, invented prices / 예시, 실제 요율 아님"
+    for code in EXAMPLE_CARDS.keys() & work.courier_names().keys():
+        first, further, above, divisor, fuel = EXAMPLE_CARDS[code]
+        if not RateCard.objects.filter(courier=code).exists():
+            steps = [{"up_to_g": 500 * n, "krw": first + further * (n - 1)} for n in range(1, 21)]
+            rate_cards.add_card(
+                by=staff(Role.OWNER), courier=code, valid_from=None, steps=steps, extra_krw_per_kg=above, volume_divisor=divisor,
+                fuel_surcharge_bp=fuel, note=note,
+            )  # fmt: skip
 
 
 # --- Orders ---------------------------------------------------------------------------------------------------------------

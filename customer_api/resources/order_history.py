@@ -33,6 +33,7 @@ HAPPENED: Mapping[str, Any] = {
     "buy_items": _("Items bought"),
     "receive_items": _("Items arrived"),
     "pack_parcels": _("Parcels packed"),
+    "choose_couriers": _("Courier chosen"),
     "set_delivery_fee": _("Delivery fee set"),
     "label_parcels": _("Tracking number entered"),
     "look_now": _("Courier asked"),

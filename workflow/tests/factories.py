@@ -8,6 +8,7 @@ import itertools
 import secrets
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.contrib.auth.models import Group
 from django.utils.timezone import localdate, now
@@ -15,7 +16,7 @@ from django.utils.timezone import localdate, now
 from core.accounts.models import User
 from workflow import adjustments, work
 from workflow.intake import Destination, WantedItem, request_quote
-from workflow.models import Attempt, ExchangeRate, Order, Parcel
+from workflow.models import Attempt, ExchangeRate, Order, Parcel, RateCard
 from workflow.payments import new_attempt
 from workflow.process import Role, State
 from workflow.transitions import By, lock_order, perform
@@ -123,10 +124,17 @@ def receive(order: Order) -> Order:
     return perform(order.pk, Order.receive_at_warehouse, by=warehouse)
 
 
+def rate_card(courier: str = "ems", country: str = "", *, days: int = -1, **said: Any) -> RateCard:
+    """In force since yesterday: 500 g for 21,000, 1 kg for 25,500, 1.5 kg for 29,900 won, and 3,000 for each further kilogram."""
+    steps = [{"up_to_g": 500, "krw": 21_000}, {"up_to_g": 1_000, "krw": 25_500}, {"up_to_g": 1_500, "krw": 29_900}]
+    usual = {"steps": steps, "extra_krw_per_kg": 3_000, "valid_from": now() + timedelta(days=days)}
+    return RateCard.objects.create(courier=courier, country=country, **usual | said)
+
+
 def confirm_fee(order: Order) -> Order:
     warehouse = by(Role.WAREHOUSE)
     work.pack_parcel(order.pk, weight_g=1200, volume_cm3=6000, by=warehouse)
-    work.set_delivery_fee(order.pk, fee_krw=30_000, by=warehouse)
+    work.set_delivery_fee(order.pk, fee_krw=30_000, reason="a round sum", by=warehouse)
     return perform(order.pk, Order.confirm_delivery_fee, by=warehouse)
 
 

@@ -131,7 +131,8 @@ def test_the_chargeable_weight_is_shown_rounded():
 
 def test_the_proposal_is_for_weighed_parcels_that_are_still_to_be_sent():
     policy = FeePolicy(delivery_flat_krw=2_000)
-    parcel = lambda **said: SimpleNamespace(**{"weight_g": 1_000, "volume_cm3": 0, "closed_at": None, "delivered_at": None} | said)  # noqa: E731
+    to_be_sent = {"weight_g": 1_000, "volume_cm3": 0, "courier": "", "closed_at": None, "delivered_at": None}
+    parcel = lambda **said: SimpleNamespace(**to_be_sent | said)  # noqa: E731
 
     assert pricing.proposed_delivery_fee_krw([], policy=policy) == 0
     # the last two are of a journey that was made: one came back, one was delivered

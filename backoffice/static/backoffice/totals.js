@@ -72,12 +72,56 @@
     const cm3 = whole(volume.value);
     const rule = ruleOf(root.dataset.freightRule);
     if (grams === null || cm3 === null || !rule) return put(root, "freight", "");
-    // chargeable grams times the divisor, so that no fraction is lost before the one rounding
-    const divisor = BigInt(rule.divisor);
-    const chargeable = grams * divisor > cm3 ? grams * divisor : cm3;
-    const perKg = BigInt(reached(rule.tiers, chargeable / divisor, rule.per_kg));
-    const fee = larger(halfUp(chargeable * perKg, divisor * 1000n) + BigInt(rule.flat), BigInt(rule.min));
-    put(root, "freight", `${(Number(chargeable) / rule.divisor / 1000).toFixed(2)} kg → ${krw(fee)}`);
+    const courier = root.querySelector("[name=courier]")?.value ?? root.dataset.forCourier;
+    const card = ruleOf(root.dataset.cardRules)?.[courier];
+    const { parts, divisor, fee } = card ? byCard(card, grams, cm3) : byPolicy(rule, grams, cm3);
+    put(root, "freight", `${(Number(parts) / divisor / 1000).toFixed(2)} kg → ${krw(fee)}`);
+  };
+
+  // Chargeable grams times the divisor (`parts`), so that no fraction is lost before the one rounding.
+  const charged = (rule, grams, cm3) => larger(grams * BigInt(rule.divisor), cm3);
+
+  /** As `fees.freight_krw`. */
+  const byPolicy = (rule, grams, cm3) => {
+    const [parts, divisor] = [charged(rule, grams, cm3), BigInt(rule.divisor)];
+    const perKg = BigInt(reached(rule.tiers, parts / divisor, rule.per_kg));
+    const fee = larger(halfUp(parts * perKg, divisor * 1000n) + BigInt(rule.flat), BigInt(rule.min));
+    return { parts, divisor: rule.divisor, fee };
+  };
+
+  /** As `rate_cards.by_card`; `fee` is null where the card gives no price. */
+  const byCard = (rule, grams, cm3) => {
+    const [parts, divisor] = [charged(rule, grams, cm3), BigInt(rule.divisor)];
+    const none = { parts, divisor: rule.divisor, fee: null };
+    if (grams > BigInt(rule.max)) return none;
+    let won = rule.steps.find(([upTo]) => parts <= BigInt(upTo) * divisor)?.[1];
+    if (won === undefined) {
+      if (!rule.extra) return none;
+      const [upTo, last] = rule.steps[rule.steps.length - 1];
+      const perKg = divisor * 1000n;
+      won = BigInt(last) + ((parts - BigInt(upTo) * divisor + perKg - 1n) / perKg) * BigInt(rule.extra);
+    }
+    won = BigInt(won);
+    return { ...none, fee: won + share(won, rule.fuel) };
+  };
+
+  // --- The delivery fee: the sum of what the chosen couriers ask, which the field follows until somebody types another ----
+
+  const fee = (root, changed) => {
+    const input = root.querySelector("[data-price]");
+    const offers = [...root.querySelectorAll("[data-offers]")].map((row) => row.querySelector("input:checked")?.dataset.krw ?? "");
+    const proposed = offers.length && offers.every(Boolean) ? offers.reduce((sum, won) => sum + BigInt(won), 0n) : null;
+    if (changed?.type === "radio") {
+      if (whole(input.value) === whole(root.dataset.followed ?? input.defaultValue) || !input.value) input.value = proposed ?? "";
+      root.dataset.followed = input.value;
+      root.querySelector("[data-no-proposal]")?.toggleAttribute("hidden", proposed !== null);
+    }
+    if (offers.length) put(root, "proposed", krw(proposed));
+    const [typed, reason] = [whole(input.value), root.querySelector("[data-reason]")];
+    const apart = typed === null || proposed === null ? 0n : larger(typed - proposed, proposed - typed);
+    const isFar = proposed !== null && apart * 100n > proposed * BigInt(root.dataset.freeHand || "0");
+    if (reason) reason.hidden = !isFar && !reason.querySelector("input").value && !reason.querySelector(".bo-error");
+    money(root);
   };
 
   // --- Refunds: dollars of chosen lines, and whether a second person is needed ------------------------------------------
@@ -112,9 +156,9 @@
     }
   };
 
-  const kinds = { parcel, refund };
+  const kinds = { parcel, refund, fee };
   const total = (root, changed) => (kinds[root.dataset.totals] || money)(root, changed);
-  window.boTotals = { whole, group, total };
+  window.boTotals = { whole, group, total, byCard };
   const all = () => document.querySelectorAll("[data-totals]").forEach((root) => total(root));
 
   document.addEventListener("input", (event) => {

@@ -13,6 +13,7 @@ class Command(BaseCommand):
         from core.management import demo, demo_desk, demo_money
 
         demo.make_people()
+        demo.make_rate_cards()
         made = demo.make_orders() + demo_money.make_money_cases()
         demo_desk.make_talk()
         self.stdout.write(f"{made} orders made; sign in as {', '.join(demo.logins())} with the password {demo.PASSWORD}")

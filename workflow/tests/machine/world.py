@@ -206,7 +206,7 @@ class World:
     def confirm_fee(self, order: Order, *, fee_krw: int) -> None:
         if not order.parcels.filter(closed_at=None).exists():
             work.pack_parcel(order.pk, weight_g=1200, volume_cm3=6000, by=self.people.warehouse)
-        work.set_delivery_fee(order.pk, fee_krw=fee_krw, by=self.people.warehouse)
+        work.set_delivery_fee(order.pk, fee_krw=fee_krw, reason="drawn", by=self.people.warehouse)
         perform(order.pk, Order.confirm_delivery_fee, by=self.people.warehouse)
 
     def ship(self, order: Order) -> None:
