@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from backoffice.access import EFFECTS_SEEN_BY, background, holds
 from backoffice.today import charts, machines
 from backoffice.today.cards import cards
+from core import events
 from workflow import pricing
 from workflow.models import StaffTask
 
@@ -20,8 +21,9 @@ MOST_TASKS = 6
 
 def overview(request: HttpRequest) -> dict[str, Any]:
     """Everything on the page; nothing but what this person may open."""
-    found = {**live_parts(request), **charts.charts(request)}
-    found["hears"] = request.user.has_perm("workflow.view_order")  # whom the staff's event stream lets in, see core/web
+    hears = request.user.has_perm("workflow.view_order")  # whom the staff's event stream lets in, see core/web
+    heard = events.position(events.STAFF_CHANNEL) if hears else 0  # before anything is read: the page listens from there on
+    found = {"hears": hears, "heard": heard, **live_parts(request), **charts.charts(request)}
     if request.user.has_perm("workflow.view_exchangerate"):
         rate = pricing.last_rate()
         found |= {"rate": rate, "rate_is_stale": rate is None or pricing.is_stale(rate)}
