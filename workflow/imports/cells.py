@@ -8,7 +8,8 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from integrations.couriers import COURIERS
-from integrations.tracking_numbers import guess_courier, normalise
+from integrations.tracking_numbers import normalise
+from workflow.labels import guess_couriers
 from workflow.lookup import normalise_number
 
 WHOLE = re.compile(r"[0-9]{1,3}(,[0-9]{3})+|[0-9]{1,15}")
@@ -75,12 +76,23 @@ def cubic_cm(text: str) -> int:
 
 def size_cm(text: str) -> int:
     """`30x20x10`, `30 × 20 × 10 cm`, `30*20*10`: the volume in cubic centimetres, rounded up."""
+    length, width, height = _sides(text)
+    return int((length * width * height).to_integral_value(ROUND_CEILING))
+
+
+def sides_cm(text: str) -> list[int] | None:
+    """The same three sides where all are whole; None where the volume says more than they."""
+    sides = _sides(text)
+    return [int(side) for side in sides] if all(side == int(side) for side in sides) else None
+
+
+def _sides(text: str) -> tuple[Decimal, Decimal, Decimal]:
     said = plain(text)
     sides = re.split(r"\s*[x×*✕X]\s*", re.sub(r"\s*cm$", "", said, flags=re.IGNORECASE))
     if len(sides) != 3:
         raise CellError(_("“%(text)s” is not a size; write length × width × height in cm, such as 30x20x10.") % {"text": said[:40]})
     length, width, height = (_decimal(re.sub(r"\s*cm$", "", side), said=said) for side in sides)
-    return int((length * width * height).to_integral_value(ROUND_CEILING))
+    return length, width, height
 
 
 def yes(text: str) -> bool:
@@ -105,7 +117,7 @@ def tracking_number(text: str) -> str:
 def courier(text: str, *, number: str) -> str:
     """By its name in English or Korean; where none is said, the one whose numbers look like this."""
     said = re.sub(r"[^0-9a-z가-힣]", "", plain(text).lower())
-    code = COURIER_WORDS.get(said, said) if said else guess_courier(number)
+    code = COURIER_WORDS.get(said, said) if said else next(iter(guess_couriers(number)), "")
     if code in COURIERS:
         return code
     known = ", ".join(str(one.label) for one in COURIERS.values())
