@@ -51,7 +51,11 @@ def start_anew(parcel: Parcel, *, at: datetime) -> None:
 def taken(numbers: Iterable[str]) -> dict[str, list[tuple[int, str]]]:
     """Number -> the open parcels that have it, each with words for people. One statement, for at most some hundred numbers."""
     wanted = {number for number in numbers if number}
-    rows = Parcel.objects.filter(tracking_number__in=wanted, closed_at=None, delivered_at=None).order_by("pk") if wanted else Parcel.objects.none()
+    rows = (
+        Parcel.objects.filter(tracking_number__in=wanted, closed_at=None, delivered_at=None).order_by("pk")
+        if wanted
+        else Parcel.objects.none()
+    )
     found: dict[str, list[tuple[int, str]]] = {}
     for pk, number, order, position in rows.values_list("pk", "tracking_number", "order__number", "position"):
         found.setdefault(number, []).append((pk, f"{order} #{position}"))

@@ -27,7 +27,10 @@ def doubts(parcel: Parcel, *, items: int) -> list[Any]:
     sides = [side for side in (parcel.length_cm, parcel.width_cm, parcel.height_cm) if side]
     said = [
         (not items, _("Nothing lies in it.")),
-        (bool(weight and volume) and weight * CM3_PER_G * LIGHT_AS_A_PILLOW < volume, _("Very light for its size: is the weight in grams?")),
+        (
+            bool(weight and volume) and weight * CM3_PER_G * LIGHT_AS_A_PILLOW < volume,
+            _("Very light for its size: is the weight in grams?"),
+        ),
         (bool(weight and volume) and weight > volume * MOST_G_PER_CM3, _("Very heavy for its size: are the sides in centimetres?")),
         (bool(sides) and max(sides, default=0) > LONG_CM, _("A side is longer than 150 cm; couriers charge extra or refuse it.")),
         (bool(sides) and min(sides, default=FLAT_CM) < FLAT_CM, _("A side is shorter than 2 cm.")),

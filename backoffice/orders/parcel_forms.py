@@ -43,7 +43,9 @@ class PackForm(EntryForm):
     def build(self) -> None:
         self.auto_id = f"parcel-{self.about.pk if self.about else 'new'}-%s"
         kept = [self.about.courier] if self.about else []
-        self.fields["courier"] = forms.ChoiceField(choices=[("", "–"), *work.courier_choices(self.order.country, keep=kept)], required=False)
+        self.fields["courier"] = forms.ChoiceField(
+            choices=[("", "–"), *work.courier_choices(self.order.country, keep=kept)], required=False
+        )
         self.fields["item"] = forms.TypedMultipleChoiceField(
             choices=[(item.pk, str(item)) for item in live_items(self.order)], coerce=int, required=False
         )
@@ -186,7 +188,8 @@ class LabelForm(EntryForm):
         return [
             parcel
             for parcel in self.subjects()
-            if (number := self.said("tracking_number", parcel)) and (self._courier(parcel), number) != (parcel.courier, parcel.tracking_number)
+            if (number := self.said("tracking_number", parcel))
+            and (self._courier(parcel), number) != (parcel.courier, parcel.tracking_number)
         ]
 
     def save(self, *, by: By) -> None:

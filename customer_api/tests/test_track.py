@@ -90,7 +90,9 @@ def test_unknown_links_are_not_found(client, order, token):
     assert client.get(f"/track/{token}").status_code == 404
 
 
-@pytest.mark.parametrize(("query", "accepted", "language"), [("", "ko", "ko"), ("", "en-US", "en"), ("?lang=ko", "en", "ko"), ("?lang=fr", "en", "en")])
+@pytest.mark.parametrize(
+    ("query", "accepted", "language"), [("", "ko", "ko"), ("", "en-US", "en"), ("?lang=ko", "en", "ko"), ("?lang=fr", "en", "en")]
+)
 def test_the_reader_chooses_the_language(client, order, query, accepted, language):
     response = client.get(page_of(order) + query, HTTP_ACCEPT_LANGUAGE=accepted)
     assert f'<html lang="{language}">' in response.content.decode()

@@ -12,7 +12,19 @@ from core.notices import Pair
 from workflow import road
 from workflow.invoices import Changes, line_title, what_changed
 from workflow.letters.moments import day_and_hour, english_day, korean_day
-from workflow.models import Invoice, InvoiceKind, InvoiceLine, Item, Order, OrderEvent, OrderMessage, PayLink, Refund, RefundStatus, TrackLink
+from workflow.models import (
+    Invoice,
+    InvoiceKind,
+    InvoiceLine,
+    Item,
+    Order,
+    OrderEvent,
+    OrderMessage,
+    PayLink,
+    Refund,
+    RefundStatus,
+    TrackLink,
+)
 
 KOREAN = "ko"
 ITEM_NAME = 60

@@ -237,7 +237,9 @@ def _corrected(about: About) -> list[Parcel]:
     facts = about.facts
     given = facts.get("labels") or {str(facts.get("parcel")): [facts.get("courier"), facts.get("tracking_number")]}
     corrected = {position: given.get(position) for position in facts.get("corrected") or {}}
-    return [parcel for parcel in about.order.parcels.all() if corrected.get(str(parcel.position)) == [parcel.courier, parcel.tracking_number]]
+    return [
+        parcel for parcel in about.order.parcels.all() if corrected.get(str(parcel.position)) == [parcel.courier, parcel.tracking_number]
+    ]
 
 
 @to_customer("record_delivery")
