@@ -103,7 +103,9 @@ def _enter_parcel(row: ImportRow, order: Order, loaded: Loaded) -> None:
     weight, volume = row.said.get("weight_g", parcel.weight_g), row.said.get("volume_cm3", parcel.volume_cm3)
     if weight is None or volume is None:
         raise CellError(_("A parcel needs its weight and its size."))
-    set_measures(parcel, weight_g=weight, volume_cm3=volume, sides_cm=row.said.get("sides_cm"))
+    measured_anew = "volume_cm3" in row.said
+    known = [getattr(parcel, name) for name in SIDES] if parcel.length_cm else None
+    set_measures(parcel, weight_g=weight, volume_cm3=volume, sides_cm=row.said.get("sides_cm") if measured_anew else known)
     settle(row, "parcel", parcel, seen=seen, table=PARCEL)
 
 
