@@ -23,7 +23,7 @@ from core.outbox.models import Effect
 from workflow import assigning, labels, packing, road
 from workflow.invoices import Change, Changes, what_changed
 from workflow.margins import margin_of
-from workflow.models import Attempt, Invoice, InvoiceLine, InvoiceStatus, Item, Order, Parcel, ParcelLabel, TrackingEvent
+from workflow.models import Attempt, Invoice, InvoiceLine, InvoiceStatus, Item, Order, Parcel, ParcelLabel, StaffTask, TrackingEvent
 from workflow.work import SCREEN
 
 #: the history shows this many events, the rest behind one click
@@ -53,7 +53,7 @@ def context(request: HttpRequest, order: Order) -> dict[str, Any]:
         "recipient": recipient(request, order),
         "items": [ItemRow(item, parcels=order.parcels.all()) for item in order.items.all()],
         "invoices": [InvoiceCard.of(invoice, order) for invoice in reversed(order.invoices.all())],
-        "parcels": [ParcelCard(parcel, order) for parcel in order.parcels.all()],
+        "parcels": [ParcelCard(parcel, order.items.all(), tasks=order.tasks.all()) for parcel in order.parcels.all()],
         "loose": packing.loose_items(order) if order.parcels.all() else [],
         "track_url": track_url(order),
         "money": money_of(order, by=by),
@@ -146,14 +146,14 @@ class EarlierLabel:
 class ParcelCard:
     """One parcel as the warehouse looks at it: what lies in it, where it is, how the asking goes, and what it was labelled with before."""
 
-    def __init__(self, parcel: Parcel, order: Order) -> None:
+    def __init__(self, parcel: Parcel, items: Iterable[Item], *, tasks: Iterable[StaffTask] = ()) -> None:
         self.parcel = parcel
-        self.items = [item for item in order.items.all() if item.parcel_id == parcel.pk]
+        self.items = [item for item in items if item.parcel_id == parcel.pk]
         self.scans = [said(scan) for scan in parcel.scans.all() if labels.is_of_present_label(scan, parcel)]
         self.status = SCAN_WORDS.get(parcel.status, parcel.status)
         self.tone = SCAN_TONES.get(parcel.status, "courier")
         self.doubts = [] if parcel.handed_over_at else packing.doubts(parcel, items=len(self.items))
-        self.contradicts = any(task.key.startswith(f"contradiction:{parcel.pk}:") for task in order.tasks.all())
+        self.contradicts = any(task.key.startswith(f"contradiction:{parcel.pk}:") for task in tasks)
         self.asks = parcel.next_poll_at is not None
 
     @property
