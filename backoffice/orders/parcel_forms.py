@@ -132,7 +132,9 @@ class LabelForm(EntryForm):
 
     def build(self) -> None:
         kept = [parcel.courier for parcel in self.subjects()]
-        couriers = [("", _("by the number")), *work.courier_choices(self.order.country, keep=kept)]
+        choices = work.courier_choices(self.order.country, keep=kept)
+        self.names = dict(choices)
+        couriers = [("", _("by the number")), *choices]
         for parcel in self.subjects():
             self.add(
                 parcel,
@@ -167,7 +169,7 @@ class LabelForm(EntryForm):
     def _suggested(self, row: Row) -> list[tuple[str, Any]]:
         """Code and name of other couriers whose numbers look like this one."""
         typed = str(row.tracking_number.value() or "")
-        names = dict(row.courier.field.choices)
+        names = self.names
         return [(code, names[code]) for code in labels.guess_couriers(typed) if code in names and code != row.courier.value()]
 
     # --- What was typed
