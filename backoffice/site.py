@@ -13,7 +13,7 @@ from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
-from backoffice import courier_pages, palette, roles_page, settings_page, show_page
+from backoffice import courier_pages, hand_over, palette, roles_page, settings_page, show_page
 from backoffice.bulk import moving, prices
 from backoffice.goods import screening_report
 from backoffice.imports import pages as imports
@@ -33,6 +33,7 @@ PAGES = (
     prices,
     moving,
     imports,
+    hand_over,
     unapplied,
     screening_report,
     settings_page,

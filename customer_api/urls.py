@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from customer_api import pay, photos, webhooks
+from customer_api import pay, photos, track, webhooks
 from customer_api.api import api
 from customer_api.door import door, unknown
 
@@ -12,6 +12,7 @@ urlpatterns = [
     path("pay/<str:token>", pay.pay, name="pay"),
     path("pay/<str:token>/wait", pay.wait, name="pay_wait"),
     path("photos/<str:token>", photos.photo, name="photo"),
+    path("track/<str:token>", track.track, name="track"),
     path("webhooks/stripe", webhooks.stripe),
     path("webhooks/couriers/<str:code>", webhooks.courier),
     re_path(r"^webhooks(/.*)?$", door(unknown)),

@@ -3,21 +3,25 @@
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from math import prod
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 from core.errors import Invalid
 from integrations.couriers import COURIERS
-from integrations.tracking_numbers import normalise
+from workflow import labels
 from workflow.models import Item, ItemStatus, Order, Parcel
 from workflow.transitions import TransitionRefused
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 MAX_PRICE_KRW = 1_000_000_000
-MAX_WEIGHT_G, MAX_VOLUME_CM3 = 70_000, 1_000_000
+MAX_WEIGHT_G, MAX_VOLUME_CM3, MAX_SIDE_CM = 70_000, 1_000_000, 300
+SIDES = ("length_cm", "width_cm", "height_cm")
+#: as a person may insist on it, after `labels.normalised`
+POSSIBLE_NUMBER = re.compile(r"(?=[A-Z0-9]*[0-9])[A-Z0-9]{6,40}", re.ASCII)
 
 
 def whole(value: Any, *, field: str, low: int, high: int) -> int:
@@ -54,12 +58,24 @@ def set_arrived(item: Item, *, inspected: bool, at: datetime) -> None:
     item.status = ItemStatus.INSPECTED if inspected else ItemStatus.ARRIVED
 
 
-def set_measures(parcel: Parcel, *, weight_g: Any, volume_cm3: Any) -> None:
+def set_measures(
+    parcel: Parcel, *, weight_g: Any, volume_cm3: Any = None, sides_cm: Sequence[Any] | None = None, courier: str | None = None
+) -> None:
+    """Grams, and three sides in centimetres (their product is the volume) or a bare volume; `courier` is meant for it, None: as before."""
     if parcel.handed_over_at:
         raise TransitionRefused(_("This parcel was handed over; it stays on record."))
     weight = whole(weight_g, field="weight_g", low=1, high=MAX_WEIGHT_G)
-    parcel.volume_cm3 = whole(volume_cm3, field="volume_cm3", low=1, high=MAX_VOLUME_CM3)
-    parcel.weight_g = weight
+    sides: list[int | None] = [None, None, None]
+    if sides_cm:
+        sides = [whole(side, field=name, low=1, high=MAX_SIDE_CM) for side, name in zip(sides_cm, SIDES, strict=True)]
+        volume_cm3 = prod(side or 0 for side in sides)
+    volume = whole(volume_cm3, field="volume_cm3", low=1, high=MAX_VOLUME_CM3)
+    if courier and courier not in COURIERS:
+        raise Invalid(_("Unknown courier."), field="courier")
+    parcel.weight_g, parcel.volume_cm3 = weight, volume
+    parcel.length_cm, parcel.width_cm, parcel.height_cm = sides
+    if courier is not None and courier != parcel.courier:
+        parcel.courier, parcel.tracking_number, parcel.number_insisted = courier, "", False
 
 
 def set_courier(parcel: Parcel, *, courier: str, offered: Collection[str]) -> None:
@@ -70,25 +86,67 @@ def set_courier(parcel: Parcel, *, courier: str, offered: Collection[str]) -> No
         raise Invalid(_("Unknown courier."), field="courier")
     if courier and courier != parcel.courier and courier not in offered:
         raise Invalid(_("%(courier)s is not offered for new parcels there.") % {"courier": COURIERS[courier].label}, field="courier")
-    parcel.courier = courier
+    if courier != parcel.courier:
+        parcel.courier, parcel.tracking_number, parcel.number_insisted = courier, "", False
 
 
-def set_label(parcel: Parcel, *, courier: str, tracking_number: str, offered: Collection[str], at: datetime) -> None:
-    """Courier and tracking number. `offered` are the couriers that go where the parcel goes; the one it has already it may keep.
+# --- Labels ---------------------------------------------------------------------------------------------------------------
+
+
+class NumberRefused(Invalid):
+    """A number that a person may still insist on; `suggested` is the courier whose number it seems to be, if any."""
+
+    def __init__(self, message: Any, *, suggested: str = "") -> None:
+        super().__init__(message, field="tracking_number")
+        self.suggested = suggested
+
+
+def set_label(
+    parcel: Parcel, *, courier: str, tracking_number: str, offered: Collection[str], at: datetime, other: str = "", insist: str = ""
+) -> bool:
+    """Courier and tracking number; whether they are others than before. `offered` are the couriers that go where the parcel goes; the
+    one it has already it may keep. `other` names another open parcel with this number. With `insist`, a person's reason, neither that
+    nor the courier's rules stand in the way.
 
     Correcting a parcel on its way starts its tracking anew.
     """
-    number = normalise(tracking_number)
+    number = labels.normalised(tracking_number)
     if parcel.closed_at:
         raise TransitionRefused(_("This parcel was handed over; it stays on record."))
+    _check_courier(courier, parcel=parcel, offered=offered)
+    if parcel.is_labelled and (parcel.courier, parcel.tracking_number) == (courier, number):
+        return False
+    if parcel.delivered_at and not insist:
+        raise TransitionRefused(_("The courier has delivered this parcel. Say why its number was wrong."), code="delivered")
+    is_valid = COURIERS[courier].is_valid_number(number)
+    if not is_valid:
+        _check_insisted(number, courier=courier, typed=tracking_number, insist=insist)
+    if other and not insist:
+        raise NumberRefused(_("%(number)s is on another open parcel: %(other)s.") % {"number": number, "other": other})
+    parcel.courier, parcel.tracking_number, parcel.number_insisted = courier, number, not is_valid
+    if parcel.handed_over_at:
+        labels.start_anew(parcel, at=at)
+    return True
+
+
+def _check_courier(courier: str, *, parcel: Parcel, offered: Collection[str]) -> None:
     if courier not in COURIERS:
         raise Invalid(_("Unknown courier."), field="courier")
     if courier != parcel.courier and courier not in offered:
         raise Invalid(_("%(courier)s is not offered for new parcels there.") % {"courier": COURIERS[courier].label}, field="courier")
-    if not COURIERS[courier].is_valid_number(number):
-        words = {"courier": COURIERS[courier].label, "number": tracking_number or "–"}
+
+
+def _check_insisted(number: str, *, courier: str, typed: str, insist: str) -> None:
+    """Couriers are asked about nothing that could not be a number."""
+    words = {"courier": COURIERS[courier].label, "number": typed[:60] or "–"}
+    if not POSSIBLE_NUMBER.fullmatch(number):
         raise Invalid(_("%(number)s is not a valid %(courier)s number.") % words, field="tracking_number")
-    changed = (parcel.courier, parcel.tracking_number) != (courier, number)
-    parcel.courier, parcel.tracking_number = courier, number
-    if changed and parcel.handed_over_at and not parcel.delivered_at:
-        parcel.status, parcel.next_poll_at, parcel.poll_failures = "pending", at, 0
+    if insist:
+        return
+    suggested = next((code for code in labels.guess_couriers(number) if code != courier), "")
+    if not suggested:
+        raise NumberRefused(_("%(number)s is not a valid %(courier)s number.") % words)
+    words["suggested"] = COURIERS[suggested].label
+    raise NumberRefused(
+        _("%(number)s is not a valid %(courier)s number. It looks like a number of %(suggested)s.") % words, suggested=suggested
+    )

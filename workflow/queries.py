@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterable, Sequence
 from django.db.models import Exists, IntegerField, OuterRef, Prefetch, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
+from workflow import road
 from workflow.intake import WantedItem, rows_of
-from workflow.models import Dispute, Invoice, InvoiceLine, LedgerEntry, Order, OrderEvent, Parcel, PayLink, Refund, RefundStatus
+from workflow.models import Dispute, Invoice, InvoiceLine, LedgerEntry, Order, OrderEvent, Parcel, PayLink, Refund, RefundStatus, TrackLink
 from workflow.models.ledger import MONEY_BACK, MONEY_IN, OPEN_REFUND
 from workflow.process import CLOSED
 
@@ -53,6 +54,7 @@ def just_made(order: Order, items: Sequence[WantedItem]) -> Order:
     """A new order as the functions above would give it, without asking again for what was written a moment ago."""
     _fill(order, items=rows_of(order, items), parcels=[], invoices=[], refunds=[], disputes=[])
     order.paid_cents = order.refunded_cents = 0  # type: ignore[attr-defined]
+    order.track_token = None  # type: ignore[attr-defined]
     return order
 
 
@@ -66,6 +68,7 @@ def _orders(customer_id: int) -> QuerySet[Order]:
         .annotate(
             paid_cents=_ledger_sum(MONEY_IN),
             refunded_cents=-_ledger_sum(MONEY_BACK),
+            track_token=Subquery(TrackLink.objects.filter(order=OuterRef("pk")).values("token")[:1]),
             has_open_refund=Exists(Refund.objects.filter(order=OuterRef("pk"), status__in=OPEN_REFUND)),
             has_open_dispute=Exists(Dispute.objects.filter(order=OuterRef("pk"), closed_at=None)),
         )
@@ -79,7 +82,7 @@ def _ledger_sum(kinds: Iterable[str]) -> Coalesce:
 
 def complete(rows: QuerySet[Order], *, scans: bool = False) -> list[Order]:
     """The orders of a query of `_orders`, filled in."""
-    parcels = Parcel.objects.prefetch_related("scans") if scans else Parcel.objects.all()
+    parcels = Parcel.objects.prefetch_related(road.newest_scans()) if scans else Parcel.objects.all()
     orders = list(rows.prefetch_related("items", Prefetch("parcels", queryset=parcels)))
     invoices = _invoices_of(orders)
     for order in orders:

@@ -4,7 +4,7 @@ The order page, the bulk page and imports all call these. Each locks the order, 
 one event row of who did what. Item statuses are moved here and in `writes.py`, nowhere else.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from core.errors import Invalid
 from core.money import format_krw
 from integrations.couriers import COURIERS
-from workflow import courier_settings, differences, hints, pricing, rate_cards, restrictions
+from workflow import courier_settings, differences, hints, labels, pricing, rate_cards, restrictions
 from workflow.entry_rules import MAX_PRICE_KRW, check_state, set_arrived, set_courier, set_label, set_measures, set_name, set_price, whole
 from workflow.models import Item, ItemStatus, Order, Parcel, Restriction
 from workflow.process import Effect, Role, State
@@ -46,6 +46,8 @@ LABEL = _task("label_parcels", [State.DELIVERY_PAID, State.SHIPPED], [Role.WAREH
 CHOOSE = _task("choose_couriers", [State.AT_WAREHOUSE], [Role.WAREHOUSE, Role.FINANCE])
 #: nothing is typed in with it, so it is a button and not one of the forms
 LOOK = _task("look_now", [State.SHIPPED], [Role.WAREHOUSE, Role.SUPPORT])
+#: what follows when the label of a parcel on its way turned out to be wrong
+AFTER_CORRECTION = (Effect.TRACK_PARCELS, Effect.NOTIFY_CUSTOMER)
 TASKS = (SCREEN, PRICE, BUY, RECEIVE, PACK, SET_FEE, LABEL)
 
 
@@ -177,16 +179,21 @@ def pack_parcel(
     order_id: int,
     *,
     weight_g: int,
-    volume_cm3: int,
+    volume_cm3: int | None = None,
+    sides_cm: Sequence[int] | None = None,
+    courier: str | None = None,
     item_ids: Iterable[int] | None = None,
     parcel_id: int | None = None,
     by: By,
     seen_version: int | None = None,
 ) -> Parcel:
-    """Make or change a parcel: grams, cubic centimetres, and which items lie in it (None: every live item that is in no other)."""
+    """Make or change a parcel: grams, three sides in centimetres or a volume in cubic ones, the courier meant for it (None: as before),
+    and which items lie in it (None: every live item that is in no other). An item that lay in another parcel moves over."""
     order = _begin(order_id, PACK, by=by, seen_version=seen_version)
     parcel = _parcel(order, parcel_id) if parcel_id else Parcel(order=order, position=_next_position(order))
-    set_measures(parcel, weight_g=weight_g, volume_cm3=volume_cm3)
+    if courier and courier != parcel.courier and courier not in courier_settings.offered(order.country):
+        raise Invalid(_("This courier is not offered for new parcels there."), field="courier")
+    set_measures(parcel, weight_g=weight_g, volume_cm3=volume_cm3, sides_cm=sides_cm, courier=courier)
     parcel.save()
     wanted = {i.pk for i in order.items.all() if i.is_live and i.parcel_id in (None, parcel.pk)} if item_ids is None else set(item_ids)
     chosen = [_item(order, item_id) for item_id in wanted]
@@ -194,8 +201,14 @@ def pack_parcel(
         raise TransitionRefused(_("This parcel was handed over; it stays on record."))
     Item.objects.filter(parcel=parcel).exclude(pk__in=wanted).update(parcel=None)
     Item.objects.filter(pk__in=[item.pk for item in chosen]).update(parcel=parcel)
-    _finish(order, PACK, by=by, facts={"parcel": parcel.position, "weight_g": weight_g, "volume_cm3": volume_cm3, "items": len(chosen)})
+    _finish(order, PACK, by=by, facts=_packed(parcel, items=len(chosen)))
     return parcel
+
+
+def _packed(parcel: Parcel, *, items: int) -> dict[str, Any]:
+    facts = {"parcel": parcel.position, "weight_g": parcel.weight_g, "volume_cm3": parcel.volume_cm3, "items": items}
+    sides = [side for side in (parcel.length_cm, parcel.width_cm, parcel.height_cm) if side]
+    return facts | ({"sides_cm": sides} if sides else {}) | ({"courier": parcel.courier} if parcel.courier else {})
 
 
 @retried
@@ -239,7 +252,7 @@ def _choose(order: Order, couriers: Mapping[int, str]) -> dict[str, str]:
         if parcel.courier != courier:
             set_courier(parcel, courier=courier, offered=offered)
             changed.append(parcel)
-    Parcel.objects.bulk_update(changed, ["courier"])
+    Parcel.objects.bulk_update(changed, ["courier", "tracking_number", "number_insisted"])
     return {str(parcel.position): parcel.courier for parcel in changed}
 
 
@@ -272,13 +285,27 @@ def set_delivery_fee(
 
 @retried
 @transaction.atomic
-def label_parcel(order_id: int, *, parcel_id: int, courier: str, tracking_number: str, by: By, seen_version: int | None = None) -> Parcel:
-    """Courier and tracking number of a parcel. Correcting a shipped one starts its tracking anew; the old scans stay on record."""
+def label_parcel(
+    order_id: int, *, parcel_id: int, courier: str, tracking_number: str, insist: str = "", by: By, seen_version: int | None = None
+) -> Parcel:
+    """Courier and tracking number of a parcel; `insist` is the reason why a number is right that looks wrong. Correcting a shipped one
+    starts its tracking anew and tells the customer; the old label and its scans stay on record."""
     order = _begin(order_id, LABEL, by=by, seen_version=seen_version)
-    parcel = _parcel(order, parcel_id)
-    set_label(parcel, courier=courier, tracking_number=tracking_number, offered=courier_settings.offered(order.country), at=now())
+    parcel, reason, at = _parcel(order, parcel_id), insist.strip()[:200], now()
+    was = [parcel.courier, parcel.tracking_number]
+    number = labels.normalised(tracking_number)
+    other = labels.other_of(labels.taken([number]).get(number, ()), parcel)
+    offered = courier_settings.offered(order.country)
+    changed = set_label(parcel, courier=courier, tracking_number=tracking_number, offered=offered, at=at, other=other, insist=reason)
     parcel.save()
-    _finish(order, LABEL, by=by, facts={"parcel": parcel.position, "courier": courier, "tracking_number": parcel.tracking_number})
+    if changed:
+        labels.keep_history(parcel, user=by.user, at=at)
+    facts = {"parcel": parcel.position, "courier": courier, "tracking_number": parcel.tracking_number}
+    facts |= {"insisted": reason} if changed and reason else {}
+    then: list[str] = []
+    if changed and parcel.handed_over_at:
+        facts, then = facts | {"corrected": {str(parcel.position): was}}, [*AFTER_CORRECTION]
+    _finish(order, LABEL, by=by, facts=facts, then=then)
     return parcel
 
 

@@ -19,6 +19,7 @@ from backoffice.money.words import note_words
 from backoffice.privacy import Personal, shown
 from backoffice.words import WAITS_WORDS, courier_name, task_kind
 from core.accounts.models import User
+from workflow import hand_over
 from workflow.models import Attempt, Invoice, InvoiceStatus, Item, LedgerEntry, Order, Parcel, Refund, RefundReason, StaffTask
 
 MOST_ROWS, MOST_PEOPLE = 100_000, 10_000
@@ -200,6 +201,9 @@ PARCELS = Export(
         Column("status", _("status"), text("status")),
         Column("weight_g", _("weight (g)"), text("weight_g")),
         Column("volume_cm3", _("volume (cm³)"), text("volume_cm3")),
+        Column("length_cm", _("length (cm)"), text("length_cm"), usual=False, width=8),
+        Column("width_cm", _("width (cm)"), text("width_cm"), usual=False, width=8),
+        Column("height_cm", _("height (cm)"), text("height_cm"), usual=False, width=8),
         Column("handed_over", _("handed over"), text("handed_over_at")),
         Column("delivered", _("delivered"), text("delivered_at")),
         Column("last_look", _("last look"), text("polled_at"), usual=False),
@@ -208,6 +212,23 @@ PARCELS = Export(
         Column("country", _("country"), text("order.country"), usual=False, width=8),
     ),
     of="order",
+)
+
+HAND_OVER = Export(
+    "hand_over",
+    _("Hand-over"),
+    Parcel,
+    lambda: hand_over.with_pieces(Parcel.objects.all()),
+    (
+        Column("courier", _("courier"), lambda row, _r: str(courier_name(row.courier))),
+        Column("tracking_number", _("tracking number"), text("tracking_number"), width=24),
+        Column("order", _("order"), text("order.number")),
+        Column("position", _("parcel"), text("position"), width=8),
+        Column("country", _("country"), text("order.country"), width=8),
+        Column("weight_g", _("weight (g)"), text("weight_g")),
+        Column("pieces", _("pieces"), text("pieces"), width=8),
+        Column("handed_over", _("handed over"), text("handed_over_at")),
+    ),
 )
 
 # --- Money ----------------------------------------------------------------------------------------------------------------
@@ -333,4 +354,6 @@ OF_LIST: dict[type[Model], tuple[Export, ...]] = {
     StaffTask: (TASKS,),
     User: (CUSTOMERS,),
 }
-LABELS = {export.name: export.label for exports in OF_LIST.values() for export in exports}
+#: all of them; the hand-over list of a day has a page of its own (`backoffice/hand_over.py`)
+EXPORTS = (*(export for exports in OF_LIST.values() for export in exports), HAND_OVER)
+LABELS = {export.name: export.label for export in EXPORTS}

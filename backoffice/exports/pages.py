@@ -29,7 +29,7 @@ from django.views.decorators.http import require_http_methods
 
 from backoffice.access import acting
 from backoffice.exports import files
-from backoffice.exports.lists import LABELS, OF_LIST, Column, Export
+from backoffice.exports.lists import EXPORTS, LABELS, OF_LIST, Column, Export
 from backoffice.pages import AFTER, BEFORE, ChoiceFilter, Page, moment
 from workflow.models import ExportChoice, ExportLog
 
@@ -173,7 +173,7 @@ def _answer(asked: Asked) -> HttpResponseBase:
     if file_format == "xlsx" and len(keys) > files.MOST_IN_XLSX:
         words = _("An Excel file takes %(most)s rows and these are more: take CSV, or narrow the list.")
         return _page(asked, error=words % {"most": f"{files.MOST_IN_XLSX:,}"}, columns=wanted, file_format="csv")
-    _keep(request, export, columns, file_format=file_format, rows=len(keys))
+    keep_log(request, export, columns, file_format=file_format, rows=len(keys))
     return files.answer(request, export, keys, columns, file_format=file_format)
 
 
@@ -200,7 +200,7 @@ def _belonging(parents: "array[int]", export: Export) -> "array[int]":
 
 
 @transaction.atomic
-def _keep(request: HttpRequest, export: Export, columns: list[Column], *, file_format: str, rows: int) -> None:
+def keep_log(request: HttpRequest, export: Export, columns: list[Column], *, file_format: str, rows: int) -> None:
     """Who took what; and the columns, for the next time."""
     names, person = [column.name for column in columns], acting(request).user
     assert person is not None
@@ -249,12 +249,6 @@ class ExportLogPage(Page):
 
     @admin.display(description=gettext_lazy("columns"))
     def taken_columns(self, log: ExportLog) -> SafeString:
-        labels = {
-            column.name: column.label
-            for exports in OF_LIST.values()
-            for one in exports
-            if one.name == log.list_name
-            for column in one.columns
-        }
+        labels = {column.name: column.label for one in EXPORTS if one.name == log.list_name for column in one.columns}
         said = ", ".join(str(labels.get(name, name)) for name in log.columns)
         return format_html('<span class="bo-export__said">{}</span>', said)

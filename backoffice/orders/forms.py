@@ -28,6 +28,9 @@ class Row:
 
     about: Any
     fields: dict[str, forms.BoundField]
+    #: of a parcel's label: it was not taken, and these couriers' numbers look like it
+    doubtful: bool = False
+    suggested: Any = ()
 
     def __getattr__(self, name: str) -> forms.BoundField:
         try:

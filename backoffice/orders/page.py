@@ -20,14 +20,16 @@ from backoffice.orders.refunding import RefundDialog
 from backoffice.privacy import Personal, sees, shown
 from backoffice.words import SCAN_TONES, SCAN_WORDS
 from core.outbox.models import Effect
-from workflow import assigning
+from workflow import assigning, labels, packing, road
 from workflow.invoices import Change, Changes, what_changed
 from workflow.margins import margin_of
-from workflow.models import Attempt, Invoice, InvoiceLine, InvoiceStatus, Item, Order, Parcel
+from workflow.models import Attempt, Invoice, InvoiceLine, InvoiceStatus, Item, Order, Parcel, ParcelLabel, StaffTask, TrackingEvent
 from workflow.work import SCREEN
 
 #: the history shows this many events, the rest behind one click
 EVENTS_SHOWN = 8
+#: of a parcel's scans, likewise
+SCANS_SHOWN = 4
 #: tasks that have their own place and buttons on the page
 ELSEWHERE = frozenset({"refund_to_approve", "unapplied_money", "customer_message"})
 DIALOGS = (RefundDialog(), SoldOutDialog(), DearerDialog())
@@ -51,7 +53,9 @@ def context(request: HttpRequest, order: Order) -> dict[str, Any]:
         "recipient": recipient(request, order),
         "items": [ItemRow(item, parcels=order.parcels.all()) for item in order.items.all()],
         "invoices": [InvoiceCard.of(invoice, order) for invoice in reversed(order.invoices.all())],
-        "parcels": [ParcelCard(parcel, order.items.all()) for parcel in order.parcels.all()],
+        "parcels": [ParcelCard(parcel, order.items.all(), tasks=order.tasks.all()) for parcel in order.parcels.all()],
+        "loose": packing.loose_items(order) if order.parcels.all() else [],
+        "track_url": track_url(order),
         "money": money_of(order, by=by),
         "difference": awaited_difference(order, by=by),
         "dialogs": [dialog for dialog in DIALOGS if dialog.makes_sense(order, by=by)],
@@ -62,6 +66,12 @@ def context(request: HttpRequest, order: Order) -> dict[str, Any]:
         "earlier": timeline[EVENTS_SHOWN:],
         "now": now(),
     }
+
+
+def track_url(order: Order) -> str:
+    """What the customer sees of the parcels; empty before the order was shipped."""
+    link = getattr(order, "track_link", None)
+    return road.track_url(link.token if link else None)
 
 
 def _given_to(order: Order) -> list[int]:
@@ -125,10 +135,52 @@ class InvoiceCard:
 # --- Parcels --------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class EarlierLabel:
+    """A label that a parcel had before, with what the courier said of it."""
+
+    label: ParcelLabel
+    scans: list[tuple[TrackingEvent, Any]]
+
+
 class ParcelCard:
-    def __init__(self, parcel: Parcel, items: Iterable[Item]) -> None:
+    """One parcel as the warehouse looks at it: what lies in it, where it is, how the asking goes, and what it was labelled with before."""
+
+    def __init__(self, parcel: Parcel, items: Iterable[Item], *, tasks: Iterable[StaffTask] = ()) -> None:
         self.parcel = parcel
         self.items = [item for item in items if item.parcel_id == parcel.pk]
-        self.scans = [(scan, SCAN_WORDS.get(scan.status, scan.status)) for scan in parcel.scans.all()]
+        self.scans = [said(scan) for scan in parcel.scans.all() if labels.is_of_present_label(scan, parcel)]
         self.status = SCAN_WORDS.get(parcel.status, parcel.status)
         self.tone = SCAN_TONES.get(parcel.status, "courier")
+        self.doubts = [] if parcel.handed_over_at else packing.doubts(parcel, items=len(self.items))
+        self.contradicts = any(task.key.startswith(f"contradiction:{parcel.pk}:") for task in tasks)
+        self.asks = parcel.next_poll_at is not None
+
+    @property
+    def sides(self) -> str:
+        """`30 × 20 × 10 cm`, or nothing where only a volume is known."""
+        parcel = self.parcel
+        return f"{parcel.length_cm} × {parcel.width_cm} × {parcel.height_cm} cm" if parcel.length_cm else ""
+
+    @property
+    def newest(self) -> list[tuple[TrackingEvent, Any]]:
+        return self.scans[:SCANS_SHOWN]
+
+    @property
+    def older(self) -> list[tuple[TrackingEvent, Any]]:
+        return self.scans[SCANS_SHOWN:]
+
+    @property
+    def present(self) -> ParcelLabel | None:
+        return next((label for label in reversed(self.parcel.labels.all()) if label.until is None), None)
+
+    @property
+    def earlier(self) -> list[EarlierLabel]:
+        """The latest first. Their scans are told apart by the number they were asked for."""
+        gone = [label for label in reversed(self.parcel.labels.all()) if label.until is not None]
+        scans = [scan for scan in self.parcel.scans.all() if not labels.is_of_present_label(scan, self.parcel)]
+        return [EarlierLabel(label, [said(scan) for scan in scans if scan.tracking_number == label.tracking_number]) for label in gone]
+
+
+def said(scan: TrackingEvent) -> tuple[TrackingEvent, Any]:
+    return scan, SCAN_WORDS.get(scan.status, scan.status)

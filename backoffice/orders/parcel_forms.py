@@ -8,12 +8,16 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.numbers import WholeField
-from backoffice.orders.forms import BuyForm, EntryForm, PriceForm, ReceiveForm, ScreenForm
-from workflow import courier_settings, work
+from backoffice.orders.forms import BuyForm, EntryForm, PriceForm, ReceiveForm, Row, ScreenForm
+from workflow import courier_settings, labels, work
+from workflow.entry_rules import SIDES
 from workflow.guards import live_items
 from workflow.models import Order, Parcel
+from workflow.process import State
 from workflow.rate_cards import weighed
 from workflow.transitions import By
+
+MEASURES = ("weight_g", "volume_cm3", *SIDES, "courier")
 
 
 class PackForm(EntryForm):
@@ -39,11 +43,21 @@ class PackForm(EntryForm):
 
     def build(self) -> None:
         self.auto_id = f"parcel-{self.about.pk if self.about else 'new'}-%s"
+        kept = [self.about.courier] if self.about else []
+        self.fields["courier"] = forms.ChoiceField(
+            choices=[("", "–"), *work.courier_choices(self.order.country, keep=kept)], required=False
+        )
         self.fields["item"] = forms.TypedMultipleChoiceField(
             choices=[(item.pk, str(item)) for item in live_items(self.order)], coerce=int, required=False
         )
         if self.about:
-            self.initial = {"parcel": self.about.pk, "weight_g": self.about.weight_g, "volume_cm3": self.about.volume_cm3}
+            self.initial = {"parcel": self.about.pk, **{name: getattr(self.about, name) for name in MEASURES}}
+
+    def places(self) -> list[tuple[int, Any, int, bool]]:
+        """Each live item: its key, its name, the other parcel that it lies in now (0: none), and whether its box is ticked."""
+        elsewhere = {parcel.pk: parcel.position for parcel in self.order.parcels.all() if parcel != self.about and not parcel.closed_at}
+        ticked = self.ticked()
+        return [(item.pk, item, elsewhere.get(item.parcel_id or 0, 0), item.pk in ticked) for item in live_items(self.order)]
 
     def ticked(self) -> set[int]:
         """The items shown as lying in this parcel; a new one is offered what lies in none."""
@@ -58,13 +72,25 @@ class PackForm(EntryForm):
             raise ValidationError(_("This parcel is no longer there."), code="gone")
         if said.get("remove"):
             return said
-        sides = [said.get(name) for name in ("length_cm", "width_cm", "height_cm")]
-        if all(sides):
-            said["volume_cm3"] = sides[0] * sides[1] * sides[2]  # type: ignore[operator]
-        for name in ("weight_g", "volume_cm3"):
-            if said.get(name) is None and name not in self.errors:
-                self.add_error(name, _("This is needed."))
+        said["sides_cm"] = self._sides()
+        if said.get("weight_g") is None and "weight_g" not in self.errors:
+            self.add_error("weight_g", _("This is needed."))
+        if said.get("volume_cm3") is None and not said["sides_cm"] and not {"volume_cm3", *SIDES} & self.errors.keys():
+            self.add_error("volume_cm3", _("This is needed."))
         return said
+
+    def _sides(self) -> list[int] | None:
+        """Three sides, or none where a volume alone was typed or typed anew."""
+        sides = [self.cleaned_data.get(name) for name in SIDES]
+        if self.about and sides == [getattr(self.about, name) for name in SIDES]:
+            volume = self.cleaned_data.get("volume_cm3")
+            if volume is not None and volume != self.about.volume_cm3:
+                return None
+        if any(sides) and not all(sides):
+            missing = next(name for name, side in zip(SIDES, sides, strict=True) if not side)
+            if missing not in self.errors:
+                self.add_error(missing, _("All three sides, or the volume."))
+        return [side or 0 for side in sides] if all(sides) else None
 
     def save(self, *, by: By) -> None:
         said = self.cleaned_data
@@ -75,6 +101,8 @@ class PackForm(EntryForm):
             self.order.pk,
             weight_g=said["weight_g"],
             volume_cm3=said["volume_cm3"],
+            sides_cm=said["sides_cm"],
+            courier=said["courier"] if "courier" in self.data else None,
             item_ids=said["item"],
             parcel_id=said["parcel"],
             by=by,
@@ -124,19 +152,31 @@ class FeeForm(EntryForm):
 
 
 class LabelForm(EntryForm):
+    """Of each parcel `courier-<id>` (empty: the one whose numbers look like this), `tracking_number-<id>`; `use-<id>`, the button that
+    takes the courier we suggest; `insist-<id>` with `reason-<id>` where a number is right that looks wrong."""
+
     task, template = work.LABEL, "backoffice/order/entries/labels.html"
 
     def subjects(self) -> Iterable[Parcel]:
-        return [parcel for parcel in self.order.parcels.all() if not parcel.closed_at and not parcel.delivered_at]
+        """One that was delivered may turn out to have had another's number, as long as the order is on its way."""
+        return [parcel for parcel in self.order.parcels.all() if not parcel.closed_at and self._may_be_corrected(parcel)]
+
+    def _may_be_corrected(self, parcel: Parcel) -> bool:
+        return not parcel.delivered_at or self.order.state == State.SHIPPED
 
     def build(self) -> None:
         kept = [parcel.courier for parcel in self.subjects()]
-        couriers = [("", "–"), *work.courier_choices(self.order.country, keep=kept)]
+        choices = work.courier_choices(self.order.country, keep=kept)
+        self.names = dict(choices)
+        couriers = [("", _("by the number")), *choices]
         for parcel in self.subjects():
             self.add(
                 parcel,
                 courier=forms.ChoiceField(choices=couriers, required=False, initial=parcel.courier),
                 tracking_number=forms.CharField(max_length=60, required=False, initial=parcel.tracking_number),
+                use=forms.ChoiceField(choices=couriers, required=False),
+                insist=forms.BooleanField(required=False),
+                reason=forms.CharField(max_length=200, required=False),
             )
 
     def notes(self) -> list[tuple[str, str]]:
@@ -144,17 +184,48 @@ class LabelForm(EntryForm):
         offered = dict(work.courier_choices(self.order.country))
         return [(known.label, known.setting.note) for known in courier_settings.all_known() if known.code in offered and known.setting.note]
 
+    # --- Beside a row whose label was not taken
+
+    def rows(self) -> list[Row]:
+        rows = super().rows()
+        for row in rows:
+            row.doubtful = self._is_doubtful(row)
+            row.suggested = self._suggested(row) if row.doubtful else []
+        return rows
+
+    def _is_doubtful(self, row: Row) -> bool:
+        """It came back: not saved, or delivered under another's number; then one may insist."""
+        if row.about.delivered_at:
+            return True
+        typed = self.data.get(f"tracking_number-{row.about.pk}", "") if self.is_bound else ""
+        return bool(typed.strip()) and labels.normalised(typed) != row.about.tracking_number
+
+    def _suggested(self, row: Row) -> list[tuple[str, Any]]:
+        """Code and name of other couriers whose numbers look like this one."""
+        typed = str(row.tracking_number.value() or "")
+        names = self.names
+        return [(code, names[code]) for code in labels.guess_couriers(typed) if code in names and code != row.courier.value()]
+
+    # --- What was typed
+
     def clean(self) -> dict[str, Any]:
+        for parcel in self.subjects():
+            if self.said("insist", parcel) and not (self.said("reason", parcel) or "").strip():
+                self.add_error(f"reason-{parcel.pk}", _("Say why the number is right."))
         if not self.errors and not self._changed():
             raise self.nothing_entered()
         return self.cleaned_data
+
+    def _courier(self, parcel: Parcel) -> str:
+        chosen = self.said("use", parcel) or self.said("courier", parcel)
+        return str(chosen or next(iter(labels.guess_couriers(self.said("tracking_number", parcel))), ""))
 
     def _changed(self) -> list[Parcel]:
         return [
             parcel
             for parcel in self.subjects()
-            if self.said("tracking_number", parcel)
-            and (self.said("courier", parcel), self.said("tracking_number", parcel)) != (parcel.courier, parcel.tracking_number)
+            if (number := self.said("tracking_number", parcel))
+            and (self._courier(parcel), number) != (parcel.courier, parcel.tracking_number)
         ]
 
     def save(self, *, by: By) -> None:
@@ -164,8 +235,9 @@ class LabelForm(EntryForm):
             labelled = work.label_parcel(
                 self.order.pk,
                 parcel_id=parcel.pk,
-                courier=self.said("courier", parcel),
+                courier=self._courier(parcel),
                 tracking_number=self.said("tracking_number", parcel),
+                insist=self.said("reason", parcel) if self.said("insist", parcel) else "",
                 by=by,
                 seen_version=seen,
             )

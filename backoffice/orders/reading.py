@@ -10,17 +10,30 @@ from django.http import Http404
 from backoffice.orders.journey import journey
 from backoffice.words import TURNS, WAITS_WORDS, tone_of
 from workflow import zones
-from workflow.models import Adjustment, Attempt, Invoice, InvoiceLine, Item, Order, OrderEvent, Refund, StaffTask, TrackingEvent
+from workflow.models import (
+    Adjustment,
+    Attempt,
+    Invoice,
+    InvoiceLine,
+    Item,
+    Order,
+    OrderEvent,
+    ParcelLabel,
+    Refund,
+    StaffTask,
+    TrackingEvent,
+)
 from workflow.photos import prefetched
 
 
 def load(order_id: int) -> Order:
     """The order with what its page, the guards and the forms look at; 404 if there is none."""
     order = (
-        Order.objects.select_related("customer", "rate_at_request", "assigned_to")
+        Order.objects.select_related("customer", "rate_at_request", "assigned_to", "track_link")
         .prefetch_related(
             Prefetch("items", Item.objects.select_related("restriction", "screened_by")),
             Prefetch("parcels__scans", TrackingEvent.objects.order_by("-at", "-id")),
+            Prefetch("parcels__labels", ParcelLabel.objects.select_related("set_by")),
             Prefetch("invoices", Invoice.objects.select_related("quote__policy").order_by("number")),
             Prefetch("invoices__lines", InvoiceLine.objects.select_related("item").order_by("position")),
             Prefetch("invoices__attempts", Attempt.objects.order_by("generation")),

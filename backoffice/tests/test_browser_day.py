@@ -260,7 +260,7 @@ def test_a_day(shop: Shop, outside: Any, buyer: Desk, warehouse: Desk) -> None:
     wait_for_state(shop, orders, "delivery_paid")
 
     # --- and ships all of it with the courier's list of tracking numbers
-    labels = ["986578788855", "EG123456785KR", "EG123456785KR"]
+    labels = ["986578788866", "EG123456799KR", "EG123456808KR"]
     content = "주문번호,택배사,송장번호\n" + "".join(f"{number},,{label}\n" for number, label in zip(numbers, labels, strict=True))
     warehouse.import_file("tracking", content, rows=3)
     assert look(shop, by_hand)["parcels"] == [[1_200, "", ""]]

@@ -179,6 +179,58 @@ def test_labels_are_checked_and_the_good_one_stays(sign_in):
     assert (order.parcels.get().courier, order.parcels.get().tracking_number) == ("ems", EMS_NUMBER)
 
 
+def test_a_number_of_another_courier_is_put_right_with_one_click(sign_in):
+    client, order = sign_in(Role.WAREHOUSE), order_at(State.DELIVERY_PAID)
+    pk, url = order.parcels.get().pk, work_url(order, "label_parcels")
+    typed = {"version": order.version, f"courier-{pk}": "fedex", f"tracking_number-{pk}": EMS_NUMBER}
+    body = client.post(url, typed).content.decode()
+    assert "This looks like a number of EMS." in body
+    assert f'name="use-{pk}" value="ems"' in body
+    assert f'value="{EMS_NUMBER}"' in body
+    assert client.post(url, {**typed, f"use-{pk}": "ems"}).status_code == 302
+    assert (order.parcels.get().courier, order.parcels.get().tracking_number) == ("ems", EMS_NUMBER)
+
+
+def test_a_number_alone_finds_its_courier(sign_in):
+    client, order = sign_in(Role.WAREHOUSE), order_at(State.DELIVERY_PAID)
+    pk = order.parcels.get().pk
+    data = {"version": order.version, f"courier-{pk}": "", f"tracking_number-{pk}": EMS_NUMBER}
+    assert client.post(work_url(order, "label_parcels"), data).status_code == 302
+    assert order.parcels.get().courier == "ems"
+
+
+def test_insisting_needs_a_reason(sign_in):
+    client, order = sign_in(Role.WAREHOUSE), order_at(State.DELIVERY_PAID)
+    pk, url = order.parcels.get().pk, work_url(order, "label_parcels")
+    data = {"version": order.version, f"courier-{pk}": "fedex", f"tracking_number-{pk}": "123456789", f"insist-{pk}": "1"}
+    assert "Say why the number is right." in client.post(url, data).content.decode()
+    assert order.parcels.get().tracking_number == ""
+    assert client.post(url, {**data, f"reason-{pk}": "printed so"}).status_code == 302
+    assert (order.parcels.get().tracking_number, order.parcels.get().number_insisted) == ("123456789", True)
+    assert "somebody insisted" in client.get(page_url(order)).content.decode()
+
+
+def test_the_order_page_says_what_lies_where_and_what_it_was_labelled_with(sign_in):
+    client, order = sign_in(Role.WAREHOUSE), order_at(State.AT_WAREHOUSE)
+    one, _two = items_of(order)
+    data = {"version": order.version, "weight_g": "1200", "length_cm": "30", "width_cm": "20", "height_cm": "10", "item": [one.pk]}
+    assert client.post(work_url(order, "pack_parcels"), {**data, "height_cm": ""}).status_code == 422
+    assert client.post(work_url(order, "pack_parcels"), {**data, "courier": "ems"}).status_code == 302
+    body = client.get(page_url(order)).content.decode()
+    assert "1 item is in no parcel yet:" in body
+    assert "30 × 20 × 10 cm" in body
+    assert "to go with EMS" in body
+    shipped = order_at(State.SHIPPED)
+    pk = shipped.parcels.get().pk
+    client.post(
+        work_url(shipped, "label_parcels"),
+        {"version": shipped.version, f"courier-{pk}": "ems", f"tracking_number-{pk}": EMS_NUMBER},
+    )
+    body = client.get(page_url(shipped)).content.decode()
+    assert "1 earlier label" in body
+    assert f"/track/{shipped.track_link.token}" in body
+
+
 def test_two_labels_at_once(sign_in):
     client, order = sign_in(Role.WAREHOUSE), order_at(State.DELIVERY_PAID)
     from workflow.models import Parcel

@@ -166,12 +166,13 @@ def extra_pages(order: Order, words: Words, *, refund: Refund) -> list[str]:
         "/admin/screening/",
         "/admin/couriers/",
         f"/admin/workflow/ratecard/try/?country={searched}&weight_g={searched}",
+        "/admin/hand-over/",
         f"/admin/many/?ids={order.pk}&move=record_delivery",
         f"/admin/workflow/restriction/try/?text={searched}",
         f"/admin/search/?extended&s={quote(words(piece(40, 2)))}",
         *(f"/admin/workflow/order/{order.pk}/{page}/" for page in ("customer", "assign", "write/message", "write/note")),
         do_url(order, "cancel"),
-        *(work_url(order, task) for task in ("price_items", "screen_items", "label_parcels")),
+        *(work_url(order, task) for task in ("price_items", "screen_items", "pack_parcels", "label_parcels")),
         *(f"/admin/workflow/order/{order.pk}/{dialog}/" for dialog in ("refund", "sold_out", "dearer")),
     ]
 

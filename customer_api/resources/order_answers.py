@@ -8,7 +8,7 @@ from pydantic import Field
 
 from core.accounts.models import User
 from customer_api.schema import Out, language
-from workflow import transitions
+from workflow import road, transitions
 from workflow.invoices import Change, Changes, line_title, what_changed
 from workflow.models import Invoice, InvoiceKind, InvoiceLine, Item, Order, Parcel, TrackingEvent
 from workflow.process import State, Step
@@ -93,17 +93,27 @@ class InvoiceOut(Out):
 class ScanOut(Out):
     at: datetime
     status: str
+    status_label: str
     text: str
     place: str
 
 
 class ShipmentOut(Out):
+    position: int
     courier: str
+    courier_label: str
     tracking_number: str
-    tracking_url: str
+    tracking_url: str = Field(description="The parcel's page at its courier.")
     status: str
+    status_label: str
+    status_since: datetime | None = Field(description="By the courier's clock.")
+    handed_over_at: datetime | None
     delivered_at: datetime | None
-    events: list[ScanOut] | None = Field(description="What the courier said, oldest first; null in lists.")
+    closed_at: datetime | None = Field(description="Of a parcel that came back and was taken apart.")
+    track_url: str | None = Field(description="The public page of all parcels, good for whoever has it; null before the order is shipped.")
+    events: list[ScanOut] | None = Field(
+        description="What the courier said of the present number, newest first, at most 50; null in lists."
+    )
 
 
 class Totals(Out):
@@ -166,6 +176,11 @@ class OrderOut(Out):
     can: Can
 
 
+#: the fields that the row has under the same name
+OF_PARCEL = (
+    "position", "courier", "tracking_number", "tracking_url", "status", "status_since", "handed_over_at", "delivered_at", "closed_at",
+)  # fmt: skip
+
 # --- From rows ------------------------------------------------------------------------------------------------------------
 
 
@@ -186,7 +201,10 @@ def order_out(order: Order, *, user: User, scans: bool = False) -> OrderOut:
         address=AddressOut(state=order.region, **_same(order, AddressOut, but="state")),
         recipient=RecipientOut(name=order.recipient_name, phone=order.recipient_phone),
         invoices=[_invoice(invoice, among=invoices) for invoice in invoices],
-        shipments=[_shipment(parcel, scans=scans) for parcel in order.parcels.all()],
+        shipments=[
+            _shipment(parcel, token=order.track_token, scans=scans)  # type: ignore[attr-defined]
+            for parcel in order.parcels.all()
+        ],
         totals=_totals(order, invoices),
         exchange_rate=_rate(order, invoices),
         requested_at=order.requested_at,
@@ -257,19 +275,18 @@ def line_out(line: InvoiceLine) -> LineOut:
     return LineOut(title=line_title(line, locale=language()), **_same(line, LineOut, but="title"))
 
 
-def _shipment(parcel: Parcel, *, scans: bool) -> ShipmentOut:
+def _shipment(parcel: Parcel, *, token: str | None, scans: bool) -> ShipmentOut:
     return ShipmentOut(
-        courier=parcel.courier,
-        tracking_number=parcel.tracking_number,
-        tracking_url=parcel.tracking_url,
-        status=parcel.status,
-        delivered_at=parcel.delivered_at,
-        events=[_scan(scan) for scan in parcel.scans.all()] if scans else None,
+        courier_label=road.courier_label(parcel),
+        status_label=road.status_words(parcel.status),
+        track_url=road.track_url(token) or None,
+        events=[_scan(scan) for scan in parcel.newest_scans] if scans else None,  # type: ignore[attr-defined]
+        **{name: getattr(parcel, name) for name in OF_PARCEL},
     )
 
 
 def _scan(scan: TrackingEvent) -> ScanOut:
-    return ScanOut(**_same(scan, ScanOut))
+    return ScanOut(status_label=road.status_words(scan.status), **_same(scan, ScanOut, but="status_label"))
 
 
 def _totals(order: Order, invoices: list[Invoice]) -> Totals:

@@ -16,6 +16,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from core import outbox
 from core.errors import Conflict
 from core.retries import retried
 from workflow.bulk import in_steps, lock_orders, many_rows, record_many, tell_many
@@ -91,7 +92,7 @@ def _apply(batch_id: int, *, claim: str, by: By) -> None:
     )
     if batch.and_move:
         moving.queue(batch, by=by)
-    record_all(batch, found.facts, by=by)
+    record_all(kind, found.facts, by=by)
 
 
 @dataclass
@@ -160,9 +161,12 @@ def _leave_out(found: LookedAgain) -> None:
     keep(found.changed)
 
 
-def record_all(batch: ImportBatch, facts: Sequence[tuple[Order, str, dict[str, Any]]], *, by: By) -> None:
-    """One event per order, then the live events: the streams' counters are the last locks."""
+def record_all(kind: Kind, facts: Sequence[tuple[Order, str, dict[str, Any]]], *, by: By) -> None:
+    """One event per order and the effects promised with it, then the live events: the streams' counters are the last locks."""
     names = dict.fromkeys(name for _order, name, _said in facts)
     for wanted in names:
         record_many([(order, said) for order, name, said in facts if name == wanted], name=wanted, by=by)
+    for order, _name, said in facts:
+        if effects := kind.then(said):
+            outbox.promise(list(effects), subject=order.subject, payload={"order": order.pk, "event": order.last_event_number})
     tell_many([order for order, _name, _said in facts])

@@ -10,14 +10,14 @@ from datetime import datetime
 from django.utils.translation import gettext_lazy as _
 
 from workflow import work
-from workflow.entry_rules import set_arrived, set_measures
+from workflow.entry_rules import SIDES, set_arrived, set_measures
 from workflow.imports import cells, columns
 from workflow.imports.cells import CellError
 from workflow.imports.kind import Cells, Facts, Kind, Table, check_order, settle, values
 from workflow.models import ImportKind, ImportRow, Item, Order, Parcel, RowOutcome
 
 ITEM = Table(Item, writes=("status", "arrived_at", "inspected_at"), compared=("status",))
-PARCEL = Table(Parcel, writes=("weight_g", "volume_cm3"), compared=("weight_g", "volume_cm3"))
+PARCEL = Table(Parcel, writes=("weight_g", "volume_cm3", *SIDES), compared=("weight_g", "volume_cm3", *SIDES))
 MEASURES = ("weight", "size", "volume")
 
 
@@ -58,13 +58,14 @@ def _read_measures(row: ImportRow, said: Cells) -> None:
         row.said["weight_g"] = cells.grams(said["weight"])
     if cells.plain(said.get("size", "")):
         row.said["volume_cm3"] = cells.size_cm(said["size"])
+        row.said["sides_cm"] = cells.sides_cm(said["size"])
     if cells.plain(said.get("volume", "")):
         volume = cells.cubic_cm(said["volume"])
         if row.said.setdefault("volume_cm3", volume) != volume:
             raise CellError(_("Size and volume do not agree; give one of them."))
 
 
-def load(order_ids: Sequence[int]) -> Loaded:
+def load(order_ids: Sequence[int], _rows: Sequence[ImportRow]) -> Loaded:
     loaded = Loaded()
     for item in Item.objects.filter(order_id__in=order_ids).order_by():
         loaded.items[item.order_id, item.position] = item
@@ -102,7 +103,9 @@ def _enter_parcel(row: ImportRow, order: Order, loaded: Loaded) -> None:
     weight, volume = row.said.get("weight_g", parcel.weight_g), row.said.get("volume_cm3", parcel.volume_cm3)
     if weight is None or volume is None:
         raise CellError(_("A parcel needs its weight and its size."))
-    set_measures(parcel, weight_g=weight, volume_cm3=volume)
+    measured_anew = "volume_cm3" in row.said
+    known = [getattr(parcel, name) for name in SIDES] if parcel.length_cm else None
+    set_measures(parcel, weight_g=weight, volume_cm3=volume, sides_cm=row.said.get("sides_cm") if measured_anew else known)
     settle(row, "parcel", parcel, seen=seen, table=PARCEL)
 
 
@@ -127,7 +130,7 @@ def facts(rows: Sequence[ImportRow]) -> tuple[str, Facts]:
     if rows[0].target == "item":
         return work.RECEIVE.name, {"items": {str(row.position): row.wanted["status"] for row in rows}}
     if len(rows) == 1:
-        return work.PACK.name, {"parcel": rows[0].position, **{name: rows[0].wanted.get(name) for name in PARCEL.writes}}
+        return work.PACK.name, {"parcel": rows[0].position, **{name: rows[0].wanted.get(name) for name in ("weight_g", "volume_cm3")}}
     return work.PACK.name, {"parcels": len(rows)}
 
 

@@ -71,12 +71,23 @@ def cubic_cm(text: str) -> int:
 
 def size_cm(text: str) -> int:
     """`30x20x10`, `30 × 20 × 10 cm`, `30*20*10`: the volume in cubic centimetres, rounded up."""
+    length, width, height = _sides(text)
+    return int((length * width * height).to_integral_value(ROUND_CEILING))
+
+
+def sides_cm(text: str) -> list[int] | None:
+    """The same three sides where all are whole; None where the volume says more than they."""
+    sides = _sides(text)
+    return [int(side) for side in sides] if all(side == int(side) for side in sides) else None
+
+
+def _sides(text: str) -> tuple[Decimal, Decimal, Decimal]:
     said = plain(text)
     sides = re.split(r"\s*[x×*✕X]\s*", re.sub(r"\s*cm$", "", said, flags=re.IGNORECASE))
     if len(sides) != 3:
         raise CellError(_("“%(text)s” is not a size; write length × width × height in cm, such as 30x20x10.") % {"text": said[:40]})
     length, width, height = (_decimal(re.sub(r"\s*cm$", "", side), said=said) for side in sides)
-    return int((length * width * height).to_integral_value(ROUND_CEILING))
+    return length, width, height
 
 
 def yes(text: str) -> bool:

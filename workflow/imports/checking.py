@@ -44,6 +44,8 @@ def check(batch_id: int, *, claim: str) -> None:
             for row in rows:
                 if row.outcome in (RowOutcome.GOOD, RowOutcome.SAME) and row.target:
                     rows_of[row.target, row.target_id, row.order_id, row.position].append(row.number)
+                if row.outcome == RowOutcome.GOOD and (label := row.wanted.get("tracking_number")):
+                    rows_of["label", label].append(row.number)
             done += len(rows)
             mine = ImportBatch.objects.filter(pk=batch_id, claim=claim)
             if not mine.update(done_count=done, claimed_until=now() + claims.LEASE):

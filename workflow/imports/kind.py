@@ -43,14 +43,16 @@ class Kind:
     tables: Mapping[str, Table]
     #: fills the row from its cells; raises CellError
     read: Callable[[ImportRow, Cells], None]
-    #: what `enter` needs of these orders, fetched with a fixed number of statements
-    load: Callable[[Sequence[int]], Any]
+    #: what `enter` needs of these orders for these rows, fetched with a fixed number of statements
+    load: Callable[[Sequence[int], Sequence[ImportRow]], Any]
     #: enters one row into its target in memory: sets target, seen, wanted, outcome; raises CellError or BidangilError
     enter: Callable[[ImportRow, Order, Any, datetime], None]
     #: of an order's rows: the event's name and its facts
     facts: Callable[[Sequence[ImportRow]], tuple[str, Facts]]
     #: what follows from what was written, for the rows with this outcome; within the transaction
     follow: Callable[[ImportBatch, RowOutcome], None] = lambda batch, outcome: None
+    #: of an event's facts: the effects that are promised with it
+    then: Callable[[Facts], Sequence[str]] = lambda facts: ()
 
     @property
     def roles(self) -> frozenset[str]:
@@ -63,7 +65,7 @@ class Kind:
 
 def examine(kind: Kind, rows: Sequence[ImportRow], *, orders: Mapping[str, Order], at: datetime) -> None:
     """Say of each row what it would change, or why it cannot."""
-    loaded = kind.load([order.pk for order in orders.values()])
+    loaded = kind.load([order.pk for order in orders.values()], rows)
     for row in rows:
         row.error, row.outcome, row.seen, row.wanted = "", RowOutcome.STAGED, {}, {}
         try:
@@ -115,4 +117,6 @@ def values(thing: Any, columns: Sequence[str]) -> dict[str, Any]:
 def stored(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    if isinstance(value, bool):
+        return int(value)
     return str(value) if isinstance(value, str) else value

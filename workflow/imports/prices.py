@@ -29,7 +29,7 @@ def read(row: ImportRow, said: Cells) -> None:
         row.said["name"] = name[:200]
 
 
-def load(order_ids: Sequence[int]) -> Items:
+def load(order_ids: Sequence[int], _rows: Sequence[ImportRow]) -> Items:
     return {(item.order_id, item.position): item for item in Item.objects.only(*LOADED).filter(order_id__in=order_ids).order_by()}
 
 

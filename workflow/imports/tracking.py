@@ -4,18 +4,23 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from workflow import courier_settings, work
+from workflow import courier_settings, labels, work
+from workflow.bulk import in_steps
 from workflow.entry_rules import set_label
 from workflow.imports import cells, columns
 from workflow.imports.cells import CellError
 from workflow.imports.kind import Cells, Facts, Kind, Table, check_order, settle, values
-from workflow.models import ImportKind, ImportRow, Order, Parcel, RowOutcome
+from workflow.models import ImportBatch, ImportKind, ImportRow, Order, Parcel, RowOutcome
+from workflow.process import State
 
 LABEL = ("courier", "tracking_number")
-PARCEL = Table(Parcel, writes=(*LABEL, "status", "next_poll_at", "poll_failures"), compared=LABEL)
+PARCEL = Table(Parcel, writes=(*LABEL, "number_insisted"), compared=LABEL)
+STEP = 500
 
 
 class OfferedIn(dict[str, set[str]]):
@@ -29,6 +34,8 @@ class OfferedIn(dict[str, set[str]]):
 class Loaded:
     parcels: Mapping[int, list[Parcel]]
     offered: OfferedIn
+    #: the open parcels that have a number, and what they are called
+    taken: dict[str, list[tuple[int, str]]]
 
 
 def read(row: ImportRow, said: Cells) -> None:
@@ -39,11 +46,14 @@ def read(row: ImportRow, said: Cells) -> None:
         row.said |= {"courier": cells.courier(said.get("courier", ""), number=number), "tracking_number": number}
 
 
-def load(order_ids: Sequence[int]) -> Loaded:
+def load(order_ids: Sequence[int], rows: Sequence[ImportRow]) -> Loaded:
     found: dict[int, list[Parcel]] = defaultdict(list)
     for parcel in Parcel.objects.filter(order_id__in=order_ids).order_by("order_id", "position"):
         found[parcel.order_id].append(parcel)
-    return Loaded(found, OfferedIn())
+    taken: dict[str, list[tuple[int, str]]] = {}
+    for step in in_steps([row.said["tracking_number"] for row in rows if row.said]):
+        taken |= labels.taken(step)
+    return Loaded(found, OfferedIn(), taken)
 
 
 def parcel_of(row: ImportRow, parcels: Sequence[Parcel]) -> Parcel:
@@ -69,16 +79,39 @@ def enter(row: ImportRow, order: Order, loaded: Loaded, at: datetime) -> None:
     parcel = parcel_of(row, loaded.parcels.get(order.pk, ()))
     row.position = parcel.position
     seen = values(parcel, PARCEL.writes)
-    said = row.said
-    set_label(parcel, courier=said["courier"], tracking_number=said["tracking_number"], offered=loaded.offered[order.country], at=at)
+    number, courier = row.said["tracking_number"], row.said["courier"]
+    other = labels.other_of(loaded.taken.get(number, ()), parcel)
+    set_label(parcel, courier=courier, tracking_number=number, offered=loaded.offered[order.country], at=at, other=other)
     settle(row, "parcel", parcel, seen=seen, table=PARCEL)
 
 
 def facts(rows: Sequence[ImportRow]) -> tuple[str, Facts]:
+    corrected = {str(row.position): _label(row.seen) for row in rows if row.state_seen == State.SHIPPED}
+    more = {"corrected": corrected} if corrected else {}
     if len(rows) == 1:
-        said = rows[0].wanted
-        return work.LABEL.name, {"parcel": rows[0].position, **{name: said.get(name) for name in LABEL}}
-    return work.LABEL.name, {"labels": {str(row.position): [row.wanted.get(name) for name in LABEL] for row in rows}}
+        courier, number = _label(rows[0].wanted)
+        return work.LABEL.name, {"parcel": rows[0].position, "courier": courier, "tracking_number": number, **more}
+    return work.LABEL.name, {"labels": {str(row.position): _label(row.wanted) for row in rows}, **more}
+
+
+def _label(values: Mapping[str, Any]) -> list[Any]:
+    return [values.get(name) for name in LABEL]
+
+
+def then(facts: Facts) -> Sequence[str]:
+    return work.AFTER_CORRECTION if facts.get("corrected") else ()
+
+
+def follow(batch: ImportBatch, outcome: RowOutcome) -> None:
+    """As `work.label_parcel`: the earlier labels stay on record, and what is on its way is asked for anew."""
+    source, user = ("seen", batch.undone_by) if outcome == RowOutcome.UNDONE else ("wanted", batch.made_by)
+    rows = batch.rows.filter(outcome=outcome, target="parcel").order_by("pk")
+    at = now()
+    for step in in_steps(list(rows.values_list("target_id", source, "state_seen")), STEP):
+        present = {pk: (label.get("courier") or "", label.get("tracking_number") or "") for pk, label, _state in step}
+        labels.keep_histories(present, user=user, at=at)
+        moving = [pk for pk, _label, state in step if state == State.SHIPPED]
+        Parcel.objects.filter(pk__in=moving).update(**labels.NOTHING_KNOWN, next_poll_at=at)
 
 
 KIND = Kind(
@@ -91,4 +124,6 @@ KIND = Kind(
     load=load,
     enter=enter,
     facts=facts,
+    follow=follow,
+    then=then,
 )

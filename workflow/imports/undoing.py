@@ -16,11 +16,11 @@ from core.errors import Conflict
 from core.retries import retried
 from workflow.bulk import in_steps, lock_orders, many_rows
 from workflow.imports import applying, claims, parcels
-from workflow.imports.kind import Kind, differs, stored, values
+from workflow.imports.kind import Kind, differs, values
 from workflow.imports.kinds import check_allowed, kind_of
 from workflow.imports.rows import keep
 from workflow.imports.writing import write
-from workflow.models import ImportBatch, ImportRow, ImportStatus, Order, Parcel, RowOutcome
+from workflow.models import ImportBatch, ImportRow, ImportStatus, Order, RowOutcome
 from workflow.models.journal import Door
 from workflow.transitions import By
 
@@ -64,7 +64,7 @@ def _undo(batch_id: int, *, claim: str, by: By) -> None:
         rows = list(applied.filter(order_id__in=ids).order_by("order_id", "number"))
         with translation.override(batch.language):
             going = _sort(rows, kind, orders)
-        keep([row for row in rows if row.error or row.target == "parcel"])
+        keep([row for row in rows if row.error])
         batch.rows.filter(pk__in=[row.pk for row in rows if not row.error]).update(outcome=RowOutcome.UNDONE)
         parcels.take_apart([row for some in going.values() for row in some])
         for order_id, some in going.items():
@@ -72,9 +72,9 @@ def _undo(batch_id: int, *, claim: str, by: By) -> None:
             facts.append((orders[order_id], name, {**said, "import": batch.pk, "undone": True}))
             count += len(some)
     write(batch, kind, outcome=RowOutcome.UNDONE, source="seen")
-    kind.follow(batch, RowOutcome.UNDONE)
     claims.release(batch, ImportStatus.UNDONE, undone_at=now(), undone_by=by.user, undone_count=count)
-    applying.record_all(batch, facts, by=by)
+    kind.follow(batch, RowOutcome.UNDONE)
+    applying.record_all(kind, facts, by=by)
 
 
 def _sort(rows: Sequence[ImportRow], kind: Kind, orders: Mapping[int, Order]) -> dict[int, list[ImportRow]]:
@@ -86,7 +86,6 @@ def _sort(rows: Sequence[ImportRow], kind: Kind, orders: Mapping[int, Order]) ->
         row.error = _why_not(row, kind, order, thing)
         row.outcome = RowOutcome.KEPT if row.error else RowOutcome.UNDONE
         if not row.error:
-            _follow_again(row, thing)
             going[order.pk].append(row)
     return going
 
@@ -108,12 +107,8 @@ def _why_not(row: ImportRow, kind: Kind, order: Order, thing: Any) -> str:
     return ""
 
 
-def _follow_again(row: ImportRow, thing: Any) -> None:
-    """A parcel on its way that gets its old number back is asked for anew, as with every other change of a label."""
-    if isinstance(thing, Parcel) and "courier" in row.seen and thing.handed_over_at and not thing.delivered_at:
-        row.seen |= {"status": "pending", "next_poll_at": stored(now()), "poll_failures": 0}
-
-
 def _as_it_was(row: ImportRow) -> ImportRow:
     """For the words of the event: the row with what it goes back to."""
-    return ImportRow(batch_id=row.batch_id, position=row.position, target=row.target, seen=row.wanted, wanted=row.seen)
+    return ImportRow(
+        batch_id=row.batch_id, position=row.position, target=row.target, state_seen=row.state_seen, seen=row.wanted, wanted=row.seen
+    )

@@ -9,9 +9,22 @@ from django.conf import settings
 
 from core.money import format_usd
 from core.notices import Pair
+from workflow import road
 from workflow.invoices import Changes, line_title, what_changed
 from workflow.letters.moments import day_and_hour, english_day, korean_day
-from workflow.models import Invoice, InvoiceKind, InvoiceLine, Item, Order, OrderEvent, OrderMessage, PayLink, Refund, RefundStatus
+from workflow.models import (
+    Invoice,
+    InvoiceKind,
+    InvoiceLine,
+    Item,
+    Order,
+    OrderEvent,
+    OrderMessage,
+    PayLink,
+    Refund,
+    RefundStatus,
+    TrackLink,
+)
 
 KOREAN = "ko"
 ITEM_NAME = 60
@@ -57,6 +70,11 @@ class About:
 
     def pay_page(self, kind: str) -> str:
         return f"{settings.PUBLIC_BASE_URL}/pay/{PayLink.objects.get(order=self.order, kind=kind).token}"
+
+    @property
+    def track_page(self) -> str:
+        """Where anybody with the link sees how far the parcels are."""
+        return road.track_url(TrackLink.objects.filter(order=self.order).values_list("token", flat=True).first())
 
     # --- words
 

@@ -180,15 +180,16 @@ def courier_name(parcel: Parcel) -> str:
 
 
 def _button(about: About, parcels: list[Parcel]) -> Pair:
-    """One parcel: to its page at the courier. More of them have a link each, and the button leads to the order."""
+    """To the public page of all parcels; in its stead, to the one parcel's page at the courier or to the order."""
+    if about.track_page:
+        return ("배송 조회" if about.korean else "Track your order", about.track_page)
     if len(parcels) == 1 and parcels[0].tracking_url:
         return ("배송 조회" if about.korean else "Track your parcel", parcels[0].tracking_url)
     return ("주문 보기" if about.korean else "See your order", about.page)
 
 
 def _links(parcels: list[Parcel]) -> tuple[Pair, ...]:
-    if len(parcels) == 1:
-        return ()
+    """Each parcel's page at its courier."""
     return tuple((f"{courier_name(parcel)} {parcel.tracking_number}", parcel.tracking_url) for parcel in parcels if parcel.tracking_url)
 
 
@@ -199,6 +200,46 @@ def _shipped_sms(about: About, parcels: list[Parcel]) -> str:
         return f"[비단길] {about.number} 배송을 시작했습니다. {first}{others}".strip()
     others = f" and {more} more" if more > 0 else ""
     return f"Bidangil {about.number}: your order is on its way. {first}{others}".strip()
+
+
+@to_customer("label_parcels")
+def number_corrected(about: About) -> Letter | None:
+    """Nothing to say of a first label, nor of a correction that was itself corrected since."""
+    parcels = _corrected(about)
+    if not parcels:
+        return None
+    rows = tuple((courier_name(parcel), parcel.tracking_number) for parcel in parcels)
+    if about.korean:
+        return Letter(
+            subject=f"운송장 번호를 바로잡았습니다 ({about.number})",
+            lines=(
+                "앞서 알려 드린 운송장 번호가 잘못되어 바로잡았습니다. 불편을 드려 죄송합니다.",
+                "상품은 그대로 가고 있습니다. 이제부터는 아래 번호로 보실 수 있습니다.",
+            ),
+            rows=rows,
+            button=_button(about, parcels),
+            links=_links(parcels),
+        )
+    return Letter(
+        subject=f"Your tracking number was corrected ({about.number})",
+        lines=(
+            "The tracking number that we gave you was wrong, and we have corrected it. We are sorry for the confusion.",
+            "Your parcel is on its way as before. From now on you can follow it by this number.",
+        ),
+        rows=rows,
+        button=_button(about, parcels),
+        links=_links(parcels),
+    )
+
+
+def _corrected(about: About) -> list[Parcel]:
+    """Those that still have the label which this event gave them."""
+    facts = about.facts
+    given = facts.get("labels") or {str(facts.get("parcel")): [facts.get("courier"), facts.get("tracking_number")]}
+    corrected = {position: given.get(position) for position in facts.get("corrected") or {}}
+    return [
+        parcel for parcel in about.order.parcels.all() if corrected.get(str(parcel.position)) == [parcel.courier, parcel.tracking_number]
+    ]
 
 
 @to_customer("record_delivery")

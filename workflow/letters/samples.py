@@ -93,6 +93,10 @@ class Sample(About):
     def pay_page(self, kind: str) -> str:
         return f"{settings.PUBLIC_BASE_URL}/pay/sample"
 
+    @property
+    def track_page(self) -> str:
+        return f"{settings.PUBLIC_BASE_URL}/track/sample"
+
     def invoice(self, kind: str) -> Invoice:
         return self.bills[kind]
 
@@ -228,6 +232,7 @@ def _facts(about: Sample, what: str) -> dict[str, Any]:
     back = about.bills[InvoiceKind.ITEMS].amount_usd_cents
     second = about.lines(about.bills[InvoiceKind.ITEMS])[1].amount_usd_cents
     extra = about.bills[InvoiceKind.ADJUSTMENT]
+    parcel = about.order.parcels.all()[0]
     dearer = {"differences_krw": {"1": DIFFERENCE_KRW}, "invoice": extra.number}
     tables: dict[str, dict[str, Any]] = {
         "reject_quote": {"reason": words.reason},
@@ -240,5 +245,6 @@ def _facts(about: Sample, what: str) -> dict[str, Any]:
         "difference_unpaid": {"items": {"1": True}, "refund_usd_cents": back - second},
         "refund": {"refund_usd_cents": second},
         "refund_approved": {"refund_usd_cents": second},
+        "label_parcels": {"parcel": 1, "courier": parcel.courier, "tracking_number": parcel.tracking_number, "corrected": {"1": ["", ""]}},
     }
     return tables.get(what, {})

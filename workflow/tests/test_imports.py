@@ -4,6 +4,7 @@ import pytest
 from django_q.models import OrmQ
 
 from core.errors import BidangilError, Conflict
+from core.outbox.models import Effect
 from workflow import audit
 from workflow.imports import applying, claims, moving, staging, undoing
 from workflow.models import ImportBatch, ImportRow, ImportStatus, Item, Order, OrderEvent, Parcel
@@ -283,6 +284,39 @@ def test_tracking_numbers_then_every_complete_order_ships(warehouse, jobs):
     undone = undoing.request(batch.pk, by=warehouse)
     assert undone.undone_count == 0
     assert Parcel.objects.filter(tracking_number="").count() == 0
+
+
+def test_a_file_corrects_what_is_on_its_way_and_undoing_gives_the_old_number_back(warehouse):
+    # Given: two parcels on their way; the courier has spoken of one
+    order, other = order_at(State.SHIPPED), order_at(State.SHIPPED)
+    Parcel.objects.filter(order=other).update(tracking_number="986578788866")
+    Parcel.objects.filter(order=order).update(status="in_transit", answer_digest="d", poll_failures=3, next_poll_at=None)
+    Effect.objects.all().delete()
+    text = "order,courier,tracking\n{0},fedex,{1}\n{2},fedex,{3}\n"
+    # When: one corrected, one number of the other parcel
+    batch = bring(text.format(order.number, "477179081230", other.number, "477179081230"), by=warehouse, kind="tracking")
+    assert errors(batch) == {2: "The same is in rows 2, 3.", 3: "The same is in rows 2, 3."}
+    batch = bring(text.format(order.number, "986578788866", other.number, EMS_NUMBER), by=warehouse, kind="tracking")
+    assert f"986578788866 is on another open parcel: {other.number} #1" in errors(batch)[2]
+    assert "It looks like a number of EMS" in errors(batch)[3]
+    batch = applying.confirm(
+        bring(text.format(order.number, "477179081230", other.number, "986578788866"), by=warehouse, kind="tracking").pk,
+        only_good=False, by=warehouse,
+    )  # fmt: skip
+    # Then
+    parcel = order.parcels.get()
+    assert (parcel.tracking_number, parcel.status, parcel.answer_digest, parcel.poll_failures) == ("477179081230", "pending", "", 0)
+    assert parcel.next_poll_at is not None
+    assert [(one.tracking_number, one.until is None) for one in parcel.labels.all()] == [(FEDEX_NUMBER, False), ("477179081230", True)]
+    assert last_event(order)[2]["corrected"] == {"1": ["fedex", FEDEX_NUMBER]}
+    assert list(Effect.objects.order_by("pk").values_list("subject", "name")) == [
+        (order.subject, "track_parcels"), (order.subject, "notify_customer"),
+    ]  # fmt: skip
+    # When: it is undone
+    undoing.request(batch.pk, by=warehouse)
+    # Then
+    assert order.parcels.get().tracking_number == FEDEX_NUMBER
+    assert [(one.tracking_number, one.until is None, one.set_by) for one in parcel.labels.all()][-1] == (FEDEX_NUMBER, True, warehouse.user)
 
 
 def test_a_refused_move_stays_in_the_log(warehouse, jobs):

@@ -37,6 +37,7 @@ STAFF_SMS = {"request_quote", "record_item_payment", "record_delivery_payment"}
 #: told to the customer and to staff, beside the transitions
 BESIDE_CUSTOMER = {
     "request_quote", "ask", "message", "sold_out", "difference", "difference_paid", "difference_unpaid", "refund", "refund_approved",
+    "label_parcels",
 }  # fmt: skip
 BESIDE_STAFF = {"request_quote", "answer", "message", "difference_paid"}
 
@@ -64,8 +65,9 @@ def life() -> dict[str, OrderEvent]:
     ask_customer(answered.pk, question="Which colour?", by=factories.by(Role.BUYER))
     answer_question(answered.pk, by=By.customer(answered.customer))
     messages.write_to_customer(answered.pk, text="It is on its way.", by=factories.by(Role.SUPPORT))
-    changed = [_changed_after_the_payment(), _refunded_by_two()]
-    return {event.name: event for event in OrderEvent.objects.filter(order__in=[*orders, answered, *changed]).order_by("-pk")}
+    changed = [_changed_after_the_payment(), _refunded_by_two(), _with_a_corrected_number()]
+    events = OrderEvent.objects.filter(order__in=[*orders, answered, *changed]).order_by("-pk")
+    return {event.name: event for event in events if event.name != "label_parcels" or "corrected" in event.facts}
 
 
 def _changed_after_the_payment() -> Order:
@@ -77,6 +79,12 @@ def _changed_after_the_payment() -> Order:
     factories.pay_difference(order)
     adjustments.raise_prices(order.pk, prices_krw={unpaid: 100_000}, by=buyer)
     adjustments.end(order.pk, by=By.job(), run_out=True)
+    return order
+
+
+def _with_a_corrected_number() -> Order:
+    order, warehouse = factories.order_at(State.SHIPPED), factories.by(Role.WAREHOUSE)
+    work.label_parcel(order.pk, parcel_id=order.parcels.get().pk, courier="ems", tracking_number=factories.EMS_NUMBER, by=warehouse)
     return order
 
 
@@ -253,14 +261,31 @@ def test_each_parcel_has_its_tracking_link():
     assert sms_bytes(letter.sms) <= 80
 
 
-def test_one_parcel_is_tracked_by_the_button():
+def test_the_button_leads_to_the_public_page_of_all_parcels():
     order = factories.order_at(State.SHIPPED)
 
     letter = letter_to(OrderEvent.objects.get(order=order, name="ship"), locale="en")
 
-    assert letter.button[0] == "Track your parcel"
-    assert factories.FEDEX_NUMBER in letter.button[1]
-    assert letter.links == ()
+    assert letter.button == ("Track your order", f"https://bidangil.example/track/{order.track_link.token}")
+    assert [factories.FEDEX_NUMBER in url for _words, url in letter.links] == [True]
+
+
+def test_a_corrected_number_is_told_once_and_a_first_one_is_not():
+    order, warehouse = factories.order_at(State.SHIPPED), factories.by(Role.WAREHOUSE)
+    first = OrderEvent.objects.get(order=order, name="label_parcels")
+    for number in ("477179081230", "986578788866"):
+        label = {"parcel_id": order.parcels.get().pk, "courier": "fedex", "tracking_number": number}
+        work.label_parcel(order.pk, **label, by=warehouse)
+        work.label_parcel(order.pk, **label, by=warehouse)  # the same again corrects nothing
+
+    letters = [CUSTOMER["label_parcels"](About(factories.reload(order), "en", event)) for event in _labellings(order)]
+
+    assert CUSTOMER["label_parcels"](About(order, "en", first)) is None
+    assert [letter.rows if letter else None for letter in letters] == [None, None, None, (("FedEx", "986578788866"),), None]
+
+
+def _labellings(order: Order) -> list[OrderEvent]:
+    return list(OrderEvent.objects.filter(order=order, name="label_parcels").order_by("number"))
 
 
 def test_delivery_brings_the_review_invitation_and_the_claim_window(life):

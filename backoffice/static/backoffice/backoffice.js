@@ -85,6 +85,7 @@
   // --- One listener for all clicks ------------------------------------------------------------------------------------
 
   document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-print]")) window.print();
     const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey;
     const button = event.target.closest("[data-copy]");
     const link = event.target.closest("a[data-dialog]");

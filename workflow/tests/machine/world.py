@@ -211,8 +211,8 @@ class World:
 
     def ship(self, order: Order) -> None:
         for parcel in order.parcels.filter(closed_at=None):
-            number = factories.FEDEX_NUMBER
-            work.label_parcel(order.pk, parcel_id=parcel.pk, courier="fedex", tracking_number=number, by=self.people.warehouse)
+            label = {"courier": "fedex", "tracking_number": factories.FEDEX_NUMBER, "insist": "every parcel here has this number"}
+            work.label_parcel(order.pk, parcel_id=parcel.pk, **label, by=self.people.warehouse)
         perform(order.pk, Order.ship, by=self.people.warehouse)
 
     def deliver(self, order: Order) -> None:

@@ -1,0 +1,53 @@
+"""What goes to the couriers on a day: parcels handed over, and those that are ready (labelled, delivery paid) and still here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.utils.timezone import localdate, make_aware
+
+from workflow.models import Item, Parcel
+from workflow.process import State
+
+
+@dataclass(frozen=True)
+class CourierSum:
+    courier: str
+    parcels: int
+    weight_g: int
+
+
+def handed_over_on(day: date) -> QuerySet[Parcel]:
+    """Of a day in Seoul, by courier, in the order of their keys: over the index of hand-over and courier."""
+    start = make_aware(datetime.combine(day, time.min))
+    rows = Parcel.objects.filter(handed_over_at__gte=start, handed_over_at__lt=start + timedelta(days=1))
+    return with_pieces(rows).order_by("courier", "pk")
+
+
+def ready() -> QuerySet[Parcel]:
+    """Still here, those first whose delivery was paid first; over the orders' index of their state."""
+    rows = Parcel.objects.filter(order__state=State.DELIVERY_PAID, handed_over_at=None, closed_at=None)
+    return with_pieces(rows.exclude(tracking_number="").exclude(courier="")).order_by("order__state_since", "pk")
+
+
+def with_pieces(rows: QuerySet[Parcel]) -> QuerySet[Parcel]:
+    """With their orders, and how many pieces lie in each."""
+    pieces = Item.objects.filter(parcel=OuterRef("pk")).order_by().values("parcel").annotate(sum=Sum("quantity")).values("sum")
+    return rows.select_related("order").annotate(pieces=Coalesce(Subquery(pieces), 0))
+
+
+def sums(day: date) -> list[CourierSum]:
+    """By courier, over the whole day whatever is shown of it. One statement."""
+    found = handed_over_on(day).order_by().values("courier").annotate(count=Count("pk"), weight=Coalesce(Sum("weight_g"), 0))
+    return [CourierSum(row["courier"], row["count"], row["weight"]) for row in found.order_by("courier")]
+
+
+def is_late(parcel: Parcel) -> bool:
+    """Paid before today: it should have left."""
+    return localdate(parcel.order.state_since) < localdate()
+
+
+def late_first(parcels: Sequence[Parcel]) -> list[Parcel]:
+    return sorted(parcels, key=lambda parcel: not is_late(parcel))
