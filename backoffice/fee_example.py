@@ -12,7 +12,6 @@ from workflow import pricing, storage
 from workflow.invoices import line_title
 from workflow.models import ExchangeRate, FeePolicy, LineKind
 
-
 #: longer than any storage
 MOST_DAYS = 10_000
 

@@ -1,5 +1,5 @@
-"""The end of storage: a task for staff, more days, or disposal. No machine ever disposes of anything: a person does, after the end, and only
-where the customer was really told of it three times (notices that were sent, not only written).
+"""The end of storage: a task for staff, more days, or disposal. No machine ever disposes of anything: a person does, after the end, and
+only where the customer was really told of it three times (notices that were sent, not only written).
 """
 
 from collections.abc import Iterable

@@ -200,11 +200,12 @@ def problems(policy: FeePolicy) -> Iterator[Invalid]:
     if not _is_within(policy.volume_divisor, 1, MAX_DIVISOR):
         yield Invalid(_("From 1 to %(most)s.") % {"most": MAX_DIVISOR}, field="volume_divisor")
     days = {"most": MAX_STORAGE_DAYS}
-    if not _is_within(policy.storage_free_days, 0, MAX_STORAGE_DAYS):
+    free_is_fine = _is_within(policy.storage_free_days, 0, MAX_STORAGE_DAYS)
+    if not free_is_fine:
         yield Invalid(_("From 0 to %(most)s days.") % days, field="storage_free_days")
     if not _is_within(policy.storage_max_days, 1, MAX_STORAGE_DAYS):
         yield Invalid(_("From 1 to %(most)s days.") % days, field="storage_max_days")
-    elif policy.storage_max_days < policy.storage_free_days:
+    elif free_is_fine and policy.storage_max_days < policy.storage_free_days:
         yield Invalid(_("Storage cannot end before the free days do."), field="storage_max_days")
     if policy.difference_carried_krw < policy.difference_absorbed_krw:
         yield Invalid(_("This cannot be less than the difference that we bear."), field="difference_carried_krw")

@@ -187,8 +187,8 @@ def every_sent_item_has_a_parcel() -> Iterator[str]:
     """A parcel of its own order that was not taken apart; what is lost is lost with its parcel."""
     sent = Item.objects.filter(order__state__in=AFTER_SHIPPED).exclude(status__in=DEAD)
     sent = sent.exclude(order__state=State.RETURNED, status=ItemStatus.INSPECTED)  # received back, to be packed again or given up
-    whole = Q(parcel__closed_at=None) | Q(parcel__lost_at__isnull=False)
-    loose = sent.exclude(whole, parcel__order=F("order"))
+    taken_apart = Q(parcel__closed_at__isnull=False, parcel__lost_at=None)
+    loose = sent.filter(Q(parcel=None) | ~Q(parcel__order=F("order")) | taken_apart)
     yield from (f"item {pk} was sent in no parcel" for pk in loose.values_list("pk", flat=True).iterator())
 
 
