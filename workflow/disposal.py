@@ -133,6 +133,7 @@ def dispose(order_id: int, *, note: str, by: By, seen_version: int | None = None
     attempt = payments.open_attempt(order, kind=InvoiceKind.DELIVERY)
     if attempt is not None and attempt.processing:
         raise Conflict(_("A payment is being processed. It is settled as soon as it arrives or fails."), code="payment_in_process")
+    assert by.user is not None  # whoever has a role is somebody
     disposal = Disposal.objects.create(
         order=order,
         by=by.user,

@@ -47,7 +47,7 @@ def _main(seen: Storage) -> Any:
 def _more(order: Order, seen: Storage) -> list[Any]:
     if not seen.runs:
         return [_("The clock stands: the order is on hold.") if order.hold_reason else _("The clock stands: it is our move.")]
-    said = [_("The clock runs: it is the customer's move.")]
+    said: list[Any] = [_("The clock runs: it is the customer's move.")]
     if seen.free_until and seen.free_until > seen.at and seen.terms.has_fee:
         words = {"day": _day(seen.free_until), "sum": format_krw(seen.terms.krw_per_day)}
         said.append(_("From %(day)s on %(sum)s a day.") % words)
@@ -126,7 +126,7 @@ class DisposeDialog(Dialog):
 # --- What came back, what is lost -----------------------------------------------------------------------------------------
 
 
-def _called(parcel: Parcel) -> str:
+def _called(parcel: Parcel) -> Any:
     return format_lazy(
         _("Parcel {n}: {courier} {number}"),
         n=parcel.position,

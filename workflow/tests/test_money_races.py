@@ -243,7 +243,7 @@ def test_partial_refunds_by_staff_and_in_the_dashboard_race_their_webhooks(paid,
 
 
 def test_who_pays_in_the_instant_the_bill_grows_has_paid_the_bill_that_was(sandbox, jobs):
-    """Both under the order's lock: either the old bill is paid and stays alone, or it is replaced and its amount pays nothing by mistake."""
+    """Both under the order's lock: the old bill is paid and stays alone, or it is replaced and its amount pays nothing by mistake."""
     for _round in range(5):
         order = factories.order_at(State.AWAITING_DELIVERY_PAYMENT)
         Order.objects.filter(pk=order.pk).update(storage_since=now() - timedelta(days=31, hours=1))
