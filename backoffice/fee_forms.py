@@ -70,6 +70,8 @@ def percent_field(label: Any, help_text: Any = "") -> PercentField:
     return PercentField(label=label, help_text=help_text, widget=forms.TextInput(attrs={"inputmode": "decimal"}))
 
 
+#: whole numbers that are no money
+COUNTS = ("volume_divisor", "storage_free_days", "storage_max_days")
 PER_CENT, FLAT, LEAST = _("Percentage (%)"), _("Flat part (₩)"), _("At least (₩)")
 
 
@@ -104,6 +106,9 @@ class PolicyForm(forms.Form):
     card_fee_bp = percent_field(PER_CENT)
     card_fee_flat_krw = won_field(FLAT)
     card_fee_min_krw = won_field(LEAST)
+    storage_free_days = won_field(_("Free (days)"))
+    storage_krw_per_day = won_field(_("Per day after that (₩)"))
+    storage_max_days = won_field(_("Ends after (days)"), _("Free days included. Then a person decides."))
     repack_fee_krw = won_field(_("Repacking (₩)"), _("Kept when a paid delivery is cancelled."))
     difference_absorbed_krw = won_field(_("Difference we bear (₩)"), _("When the shop asks more than was quoted."))
     difference_carried_krw = won_field(_("Billed with delivery (₩)"), _("Up to here; more is billed at once."))
@@ -121,6 +126,11 @@ class PolicyForm(forms.Form):
             ("delivery_krw_per_kg", "delivery_flat_krw", "delivery_min_krw", "volume_divisor", "delivery_tiers"),
         ),
         (_("Card fee"), _("On the delivery."), ("card_fee_bp", "card_fee_flat_krw", "card_fee_min_krw")),
+        (
+            _("Storage"),
+            _("While the order waits for the customer; the clock stands while we work."),
+            ("storage_free_days", "storage_krw_per_day", "storage_max_days"),
+        ),
         (
             _("When things change"),
             _("Cancellations, and other prices at the shop."),
@@ -141,7 +151,7 @@ class PolicyForm(forms.Form):
 
 def as_typed(policy: FeePolicy) -> dict[str, Any]:
     """The form's first values: those of a policy, from the next midnight in Korea on."""
-    typed: dict[str, Any] = {name: f"{getattr(policy, name):,}" for name in (*fees.SUMS, "volume_divisor")}
+    typed: dict[str, Any] = {name: f"{getattr(policy, name):,}" for name in (*fees.SUMS, *COUNTS)}
     typed |= {name: in_percent(getattr(policy, name)) for name in fees.PERCENTAGES}
     typed["service_fee_tiers"] = "\n".join(f"{tier['from_krw']:,}: {in_percent(tier['bp'])}" for tier in policy.service_fee_tiers)
     typed["delivery_tiers"] = "\n".join(f"{tier['from_g']:,}: {tier['krw_per_kg']:,}" for tier in policy.delivery_tiers)

@@ -37,6 +37,11 @@ def delivery(policy: FeePolicy) -> Part:
     return Part(_("Delivery of a parcel"), _per_kg(policy.delivery_krw_per_kg) + flat, (*_at_least(policy.delivery_min_krw), *tiers))
 
 
+def storage(policy: FeePolicy) -> Part:
+    free = _("%(days)s days free, then %(sum)s a day") % {"days": policy.storage_free_days, "sum": format_krw(policy.storage_krw_per_day)}
+    return Part(_("Storage"), free, (_("ends after %(days)s days") % {"days": policy.storage_max_days},))
+
+
 def parts(policy: FeePolicy) -> list[Part]:
     """All of it."""
     absorbed, carried = format_krw(policy.difference_absorbed_krw), format_krw(policy.difference_carried_krw)
@@ -46,6 +51,7 @@ def parts(policy: FeePolicy) -> list[Part]:
         delivery(policy),
         Part(_("Volume that weighs 1 g"), f"{policy.volume_divisor} cm³"),
         card_fee(policy),
+        storage(policy),
         Part(_("Repacking at a cancellation"), format_krw(policy.repack_fee_krw)),
         Part(_("Price differences"), _("ours up to %(sum)s") % {"sum": absorbed}, later),
     ]

@@ -117,6 +117,10 @@ HAPPENED = {
     "refund_by_hand": _("Refund given by hand"),
     "refund_found": _("Refund made in Stripe's dashboard"),
     "disputed": _("Payment disputed"),
+    "storage_day": _("Delivery bill brought up to the day"),
+    "extend_storage": _("Storage put off"),
+    "receive_back": _("Received back"),
+    "parcel_lost": _("Parcel given up for lost"),
 }
 
 TASK_TITLES = {
@@ -158,6 +162,9 @@ TASK_KINDS = {
     "courier_silent": _("courier silent"),
     "courier_message": _("courier's message"),
     "courier_contradiction": _("courier contradicts itself"),
+    "storage_over": _("storage over"),
+    "returned": _("came back"),
+    "parcel_lost": _("parcel lost"),
     "stuck": _("stuck"),
     "ledger_differs": _("ledger and Stripe differ"),
 }

@@ -49,6 +49,7 @@ JOBS = (
     Job("orders: let unpaid price differences run out", "workflow.jobs.end_unpaid_differences", minutes=5),
     Job("orders: remind customers", "workflow.jobs.send_reminders", minutes=10),
     Job("orders: complete what was delivered long ago", "workflow.jobs.complete_orders", minutes=HOURLY),
+    Job("orders: bill storage by the day", "workflow.jobs.bill_storage", minutes=HOURLY),
     Job("parcels: ask the couriers", "workflow.jobs.poll_couriers", minutes=5),
     Job("photos: clear files that nobody needs", "workflow.jobs.sweep_photos", minutes=6 * HOURLY, cluster="slow"),
     Job("parcels: settle the couriers' messages", "workflow.courier_messages.settle_waiting", minutes=1),

@@ -259,12 +259,14 @@ def _closed(attempt_id: int) -> None:
 
 
 def _perform_wanted(order_id: int, wanted: dict[str, Any]) -> None:
-    """The transition, or the end of a bill over a price difference, as the one who asked for it."""
-    from workflow import adjustments
+    """The transition, the end of a bill over a price difference, or the next version of a delivery bill, as the one who asked for it."""
+    from workflow import adjustments, storage_bills
 
     by = By.from_json(wanted["by"])
     if "difference" in wanted:
         adjustments.end(order_id, by=by, run_out=wanted["difference"] == "run_out")
+    elif "storage" in wanted:
+        storage_bills.bring_up_to_date(order_id)
     else:
         perform(order_id, wanted["transition"], by=by, **wanted["facts"])
 

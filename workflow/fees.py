@@ -31,11 +31,13 @@ SUMS = (
     "delivery_krw_per_kg",
     "delivery_flat_krw",
     "delivery_min_krw",
+    "storage_krw_per_day",
     "repack_fee_krw",
     "difference_absorbed_krw",
     "difference_carried_krw",
 )
 MAX_BP, MAX_KRW, MAX_DIVISOR, MAX_TIERS = 5_000, 10_000_000, 100, 10
+MAX_STORAGE_DAYS = 730
 MAX_FROM_KRW, MAX_FROM_G = 1_000_000_000, 1_000_000
 
 
@@ -197,6 +199,14 @@ def problems(policy: FeePolicy) -> Iterator[Invalid]:
     yield from (_bad_sum(name) for name in SUMS if not _is_within(getattr(policy, name), 0, MAX_KRW))
     if not _is_within(policy.volume_divisor, 1, MAX_DIVISOR):
         yield Invalid(_("From 1 to %(most)s.") % {"most": MAX_DIVISOR}, field="volume_divisor")
+    days = {"most": MAX_STORAGE_DAYS}
+    free_is_fine = _is_within(policy.storage_free_days, 0, MAX_STORAGE_DAYS)
+    if not free_is_fine:
+        yield Invalid(_("From 0 to %(most)s days.") % days, field="storage_free_days")
+    if not _is_within(policy.storage_max_days, 1, MAX_STORAGE_DAYS):
+        yield Invalid(_("From 1 to %(most)s days.") % days, field="storage_max_days")
+    elif free_is_fine and policy.storage_max_days < policy.storage_free_days:
+        yield Invalid(_("Storage cannot end before the free days do."), field="storage_max_days")
     if policy.difference_carried_krw < policy.difference_absorbed_krw:
         yield Invalid(_("This cannot be less than the difference that we bear."), field="difference_carried_krw")
     yield from _tier_problems(policy, SERVICE_FEE_TIERS, bad_value=_bad_percentage)

@@ -7,7 +7,9 @@ By state (docs: the table in `process.py`'s `cancel`):
 * nothing bought yet: everything, fees too;
 * an item that is not bought, or leaves through our fault: its line and its share of the service fee, whole;
 * an item that was bought: what the shop gives back, the service fee kept;
-* delivery that was paid and not used: with its card fee, less a repacking fee; freight of a journey that was made is kept.
+* delivery that was paid and not used: with its card fee, less a repacking fee; freight of a journey that was made is kept, and so is
+  storage;
+* an item that the customer has (another parcel of the order came back): nothing, it is theirs.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +18,7 @@ from typing import Any
 
 from core.errors import Invalid
 from core.money import krw_to_usd_cents, part
-from workflow import ledger
+from workflow import ledger, shipping
 from workflow.models import Invoice, InvoiceKind, InvoiceLine, InvoiceStatus, Item, ItemStatus, LedgerEntry, LedgerKind, LineKind, Order
 from workflow.models.ledger import REFUND_WITHOUT_EFFECT
 
@@ -58,9 +60,14 @@ def cancellation(order: Order, *, facts: Mapping[str, Any]) -> list[Back]:
 
     `facts`: `our_fault`, and `shops_give_back_krw`, won by item position (as text) for items that were bought.
     """
-    whole = is_untouched(order) or bool(facts.get("our_fault"))
+    our_fault = bool(facts.get("our_fault"))
+    whole = is_untouched(order) or our_fault
     given = _checked(order, facts.get("shops_give_back_krw") or {})
-    found = [(paid, _of_payment(order, paid, whole=whole, our_fault=bool(facts.get("our_fault")), given=given)) for paid in captures(order)]
+    theirs = {item.pk for item in order.items.all() if shipping.is_with_customer(order, item)}
+    found = []
+    for paid in captures(order):
+        parts = _of_payment(order, paid, whole=whole, our_fault=our_fault, given=given)
+        found.append((paid, [one for one in parts if one.line.item_id not in theirs]))
     return _within_what_is_left(found)
 
 
@@ -131,6 +138,7 @@ def _freight_parts(order: Order, invoice: Invoice, lines: Sequence[InvoiceLine],
     freight = [Part(line, line.amount_usd_cents) for line in lines if line.item is None]
     if our_fault:
         return freight
+    freight = [one for one in freight if one.line.kind != LineKind.STORAGE]  # those days were used
     if invoice != _unused_delivery(order):
         return []
     quote = invoice.quote

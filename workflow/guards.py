@@ -150,7 +150,7 @@ def every_parcel_is_labelled(order: "Order") -> bool:
 
 @guard(_("Every live item must be in exactly one parcel."))
 def every_live_item_is_in_a_parcel(order: "Order") -> bool:
-    parcels = {parcel.pk for parcel in _parcels(order) if not parcel.closed_at}
+    parcels = {parcel.pk for parcel in _parcels(order) if not parcel.closed_at or parcel.lost_at}
     return all(item.parcel_id in parcels for item in live_items(order))
 
 
@@ -162,8 +162,10 @@ def every_parcel_is_delivered(order: "Order") -> bool:
 
 @guard(_("Not every open parcel came back."), only_for=["courier"])
 def every_open_parcel_came_back(order: "Order") -> bool:
-    still_open = [parcel for parcel in _parcels(order) if not parcel.delivered_at and not parcel.closed_at]
-    return bool(still_open) and all(parcel.status == "returned" for parcel in still_open)
+    still_open = _to_send(order)
+    if still_open:
+        return all(parcel.status == "returned" for parcel in still_open)
+    return not any(parcel.delivered_at for parcel in _parcels(order))  # all of them are lost
 
 
 # --- The end --------------------------------------------------------------------------------------------------------------

@@ -9,20 +9,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Count, F, Sum
+from django.db.models import Count, F, Q, Sum
 from django.utils.timezone import now
 
 from core.notices.models import Notice
 from integrations import stripe
-from workflow import append_only, audit, stuck
+from workflow import append_only, audit, storage, stuck
 from workflow.models import (
     Attempt,
     Invoice,
     InvoiceKind,
+    InvoiceLine,
     InvoiceStatus,
     Item,
+    ItemStatus,
     LedgerEntry,
     LedgerKind,
+    LineKind,
     Order,
     Refund,
     RefundLine,
@@ -181,10 +184,24 @@ def one_notice_per_recipient() -> Iterator[str]:
 
 
 def every_sent_item_has_a_parcel() -> Iterator[str]:
-    """A parcel of its own order that was not taken apart."""
+    """A parcel of its own order that was not taken apart; what is lost is lost with its parcel."""
     sent = Item.objects.filter(order__state__in=AFTER_SHIPPED).exclude(status__in=DEAD)
-    loose = sent.exclude(parcel__order=F("order"), parcel__closed_at=None)
+    sent = sent.exclude(order__state=State.RETURNED, status=ItemStatus.INSPECTED)  # received back, to be packed again or given up
+    taken_apart = Q(parcel__closed_at__isnull=False, parcel__lost_at=None)
+    loose = sent.filter(Q(parcel=None) | ~Q(parcel__order=F("order")) | taken_apart)
     yield from (f"item {pk} was sent in no parcel" for pk in loose.values_list("pk", flat=True).iterator())
+
+
+def delivery_bills_agree_with_the_storage_clock() -> Iterator[str]:
+    """One open delivery bill at most, and no day of storage on it that the clock has not counted."""
+    bills = Invoice.objects.filter(kind=InvoiceKind.DELIVERY, status=InvoiceStatus.OPEN)
+    doubles = bills.order_by().values("order").annotate(n=Count("pk")).filter(n__gt=1)
+    yield from (f"order {row['order']}: {row['n']} open delivery invoices" for row in doubles)
+    lines = InvoiceLine.objects.filter(invoice__in=bills, kind=LineKind.STORAGE).select_related("invoice__order", "invoice__quote__policy")
+    for line in lines.iterator(chunk_size=500):
+        seen = storage.storage_of(line.invoice.order, policy=line.invoice.quote.policy)
+        if seen is None or line.quantity > seen.fee_days:
+            yield f"{line.invoice.order.number}: {line.quantity} days of storage billed, the clock has {seen.fee_days if seen else 0}"
 
 
 def journal_and_ledger_are_append_only() -> Iterator[str]:
@@ -207,6 +224,7 @@ INVARIANTS = (
     Invariant(4, "one event per change, without gaps", audit.broken_rows),
     Invariant(5, "one notice per event, channel and recipient", one_notice_per_recipient),
     Invariant(6, "every sent item is in a parcel", every_sent_item_has_a_parcel),
+    Invariant(6, "delivery bills agree with the storage clock", delivery_bills_agree_with_the_storage_clock),
     Invariant(7, "journal and ledger are append-only", journal_and_ledger_are_append_only),
     Invariant(8, "nothing undone is unseen", nothing_is_late_unseen),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import prefetch_related_objects
 from django.utils.translation import gettext as _
-from django.utils.translation import override
+from django.utils.translation import ngettext, override
 
 from core.money import format_krw
 from workflow.models import Invoice, InvoiceLine, InvoiceStatus, Item, LineKind, Quote
@@ -30,6 +30,8 @@ def _title(line: InvoiceLine | Line) -> str:
         return _fee_title(line.kind, _terms(line), amount_krw=line.amount_krw)
     if line.kind == LineKind.ITEM and line.item is not None:
         return f"{line.item} × {line.quantity}" if line.quantity > 1 else str(line.item)
+    if line.kind == LineKind.STORAGE:
+        return ngettext("Storage, %(days)s day", "Storage, %(days)s days", line.quantity) % {"days": line.quantity}
     if line.kind == LineKind.DIFFERENCE and line.item is not None:
         return _("Price difference: %(item)s") % {"item": line.item}
     return str(LineKind(line.kind).label)

@@ -15,7 +15,7 @@ from django.utils.timezone import localdate, now
 from core.accounts.models import User
 from integrations import exchange_rate
 from integrations.base import ProviderError
-from workflow import adjustments, figures, notices, photos, pricing, reconciliation, settlement, stuck, tracking
+from workflow import adjustments, disposal, figures, notices, photos, pricing, reconciliation, settlement, storage_bills, stuck, tracking
 from workflow.models import (
     Attempt,
     AttemptStatus,
@@ -66,6 +66,12 @@ def complete_orders() -> int:
     disputed = Dispute.objects.filter(closed_at=None, order__isnull=False).values("order_id")
     due = due.exclude(pk__in=refunding).exclude(pk__in=disputed)
     return _each(due.values_list("pk", flat=True)[:BATCH], lambda pk: perform(pk, Order.complete, by=By.job()))
+
+
+def bill_storage() -> int:
+    """Bring open delivery bills up to the day, and put before staff what lies with us beyond the end of storage."""
+    disposal.show_what_is_over()
+    return _each(storage_bills.outdated(), storage_bills.bring_up_to_date)
 
 
 def poll_couriers() -> int:

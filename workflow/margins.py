@@ -96,7 +96,7 @@ def margin_of(order: Order) -> Margin | None:
         krw_per_usd=quotes[-1].krw_per_usd,
         goods=_billed(paid, *GOODS),
         service_fees=_billed(paid, LineKind.SERVICE_FEE),
-        delivery=_billed(paid, LineKind.DELIVERY),
+        delivery=_billed(paid, LineKind.DELIVERY, LineKind.STORAGE),
         card_fees=_billed(paid, LineKind.CARD_FEE),
         paid_usd_cents=_booked(ledger, *MONEY_IN),
         back_usd_cents=-_booked(ledger, *MONEY_BACK),

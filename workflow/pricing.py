@@ -16,7 +16,7 @@ from django.utils.timezone import localdate, now
 
 from core.errors import Conflict
 from core.money import STRIPE_MAX_USD_CENTS, STRIPE_MIN_USD_CENTS, krw_to_usd_cents
-from workflow import differences, rate_cards
+from workflow import differences, rate_cards, storage
 from workflow.fees import Fee, card_fee, chargeable_g, freight_krw, service_fee
 from workflow.models import Adjustment, ExchangeRate, FeePolicy, InvoiceKind, InvoiceStatus, Item, LineKind, Order, Quote, RateCard
 from workflow.rate_cards import Proposal
@@ -120,12 +120,25 @@ def items_quote(order: Order, *, rate: ExchangeRate, policy: FeePolicy | None = 
 
 
 def delivery_quote(order: Order) -> Priced:
-    """The delivery fee that staff set, at the rate and the fees of the paid items quote, the card fee on it, and what items cost more
-    than was quoted."""
+    """The delivery fee that staff set (with what bringing the parcel back cost), at the rate and the fees of the paid items quote, the
+    card fee on it, the storage so far, and what items cost more than was quoted."""
     quote = paid_quote(order)
-    freight = _line(LineKind.DELIVERY, order.delivery_fee_krw or 0, krw_per_usd=quote.krw_per_usd)
+    freight = _line(LineKind.DELIVERY, (order.delivery_fee_krw or 0) + order.return_charge_krw, krw_per_usd=quote.krw_per_usd)
     fee = _card_fee(freight, policy=quote.policy, krw_per_usd=quote.krw_per_usd)
-    return Priced(lines=(freight, fee, *difference_lines(differences.carried(order), quote=quote)), policy=quote.policy)
+    stored = _storage_lines(order, quote=quote)
+    return Priced(lines=(freight, fee, *stored, *difference_lines(differences.carried(order), quote=quote)), policy=quote.policy)
+
+
+def _storage_lines(order: Order, *, quote: Quote) -> tuple[Line, ...]:
+    """The days beyond the free ones, on one line. Without a card fee: a day costs what the letters say it costs."""
+    seen = storage.storage_of(order, policy=quote.policy)
+    if seen is None or not seen.fee_days:
+        return ()
+    return (storage_line(seen, krw_per_usd=quote.krw_per_usd),)
+
+
+def storage_line(seen: storage.Storage, *, krw_per_usd: Decimal) -> Line:
+    return _line(LineKind.STORAGE, seen.fee_krw, krw_per_usd=krw_per_usd, quantity=seen.fee_days)
 
 
 def difference_lines(adjustments: Iterable[Adjustment], *, quote: Quote) -> tuple[Line, ...]:

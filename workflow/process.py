@@ -89,6 +89,8 @@ WAITS_ON: dict[str, Waits] = {
     State.CANCELLED: Waits.NOBODY,
 }
 CLOSED = frozenset(state for state, waits in WAITS_ON.items() if waits == Waits.NOBODY)
+#: the goods lie at our warehouse; on whose time, says `Order.storage_runs`
+STORED = frozenset({State.AT_WAREHOUSE, State.AWAITING_DELIVERY_PAYMENT, State.DELIVERY_PAID, State.RETURNED})
 
 
 class Step(models.IntegerChoices):
@@ -131,6 +133,7 @@ class Write(models.TextChoices):
     BOOK_DELIVERY_PAYMENT = "book_delivery_payment", _("the delivery payment in the ledger")
     HAND_OVER_PARCELS = "hand_over_parcels", _("the parcels are with the courier")
     END_PARCELS = "end_parcels", _("what a person says became of the open parcels")
+    ASK_ABOUT_RETURN = "ask_about_return", _("a task about what came back")
     UNPACK_PARCELS = "unpack_parcels", _("the parcels are opened again")
     CLOSE_ITEMS = "close_items", _("the open items leave the order")
     WITHDRAW_DIFFERENCES = "withdraw_differences", _("open price differences are withdrawn")
@@ -392,11 +395,11 @@ class OrderProcess(StateModel):
         target=State.RETURNED,
         by=[Actor.COURIER, Role.WAREHOUSE],
         when=[guards.every_open_parcel_came_back],
-        also=[Write.END_PARCELS],
+        also=[Write.END_PARCELS, Write.ASK_ABOUT_RETURN],
         then=[Effect.NOTIFY_CUSTOMER, Effect.NOTIFY_STAFF],
     )
     def record_return(self) -> None:
-        """The courier brought every open parcel back."""
+        """The courier brought every open parcel back, or the last one is lost; storage begins anew."""
 
     @transition(
         label=_("Ship again"),

@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet
 
 from core.notices import Letter
+from workflow import storage
 from workflow.letters import reminding
 from workflow.letters.about import About
 from workflow.models import Attempt, AttemptStatus, Invoice, InvoiceKind, InvoiceStatus, Order
 from workflow.process import CLOSED, State
+from workflow.storage import Storage
 
 #: how long before the end of a quote
 BEFORE_END = (timedelta(hours=24), timedelta(hours=6))
@@ -33,15 +35,23 @@ LETTERS = {
 }
 
 
+STORAGE_LETTERS = {"storage_free": reminding.storage_free, "storage_end": reminding.storage_end}
+
+
 @dataclass(frozen=True)
 class Reminder:
     key: str
     kind: str
     order: Order
     invoice: Invoice | None = None
+    #: of a notice about storage: its clock, and how many days ahead of the step it is
+    storage: Storage | None = None
+    lead: int = 0
 
     def letter(self) -> Letter:
         about = About(self.order, self.order.customer.locale)
+        if self.storage is not None:
+            return STORAGE_LETTERS[self.kind](about, self.storage, self.lead)
         if self.invoice is None:
             return reminding.question_open(about)
         return LETTERS[InvoiceKind(self.invoice.kind)](about, self.invoice)
@@ -53,6 +63,7 @@ def due(now: datetime) -> Iterator[Reminder]:
     yield from _delivery_unpaid(now)
     yield from _difference_unpaid(now)
     yield from _questions(now)
+    yield from _storage(now)
 
 
 def _open_invoices(kind: str, state: str) -> QuerySet[Invoice]:
@@ -103,6 +114,30 @@ def unanswered(now: datetime) -> QuerySet[Order]:
 def _asked(before: datetime) -> QuerySet[Order]:
     waiting = Order.objects.filter(asked_at__lte=before).exclude(question="").exclude(state__in=CLOSED)
     return waiting.select_related("customer").order_by("pk")
+
+
+# --- Storage --------------------------------------------------------------------------------------------------------------
+
+
+def _storage(now: datetime) -> Iterator[Reminder]:
+    """What lies ahead of every order whose clock runs: the end of the free days, then the end of storage."""
+    for order, seen in storage.running(now, within=timedelta(days=max(storage.LEADS))):
+        for kind, days in _steps(seen):
+            left = timedelta(days=days) - seen.used
+            if timedelta() < left <= timedelta(days=max(storage.LEADS)):
+                lead = min(lead for lead in storage.LEADS if left <= timedelta(days=lead))
+                yield Reminder(key=storage_key(order, kind, days, lead), kind=kind, order=order, storage=seen, lead=lead)
+
+
+def _steps(seen: Storage) -> Iterator[tuple[str, int]]:
+    if seen.terms.has_fee:
+        yield "storage_free", seen.terms.free_days
+    yield "storage_end", seen.terms.max_days
+
+
+def storage_key(order: Order, kind: str, days: int, lead: int) -> str:
+    """Of one step of one stay with us; days that staff grant make another step of it."""
+    return f"{order.subject}:{storage.stay(order)}:{kind}:{days}:{lead}d"
 
 
 def question_key(order: Order) -> str:

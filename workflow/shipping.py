@@ -1,10 +1,20 @@
-"""Parcels as the warehouse makes them: hand-over and opening again. What couriers say of them is `tracking.py`."""
+"""Parcels as the warehouse makes them: hand-over and opening again. What couriers say of them is `tracking.py`; receiving what came back
+and giving up what is lost `returns.py`.
+"""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_noop
 
 from integrations.couriers import TrackingStatus
 from workflow.labels import end_labels
-from workflow.models import Item, Order, Parcel, TrackLink
+from workflow.models import Item, ItemStatus, Order, Parcel, TrackLink
+from workflow.tasks import close_task, staff_task
+
+if TYPE_CHECKING:
+    from workflow.transitions import By
 
 
 def hand_over(order: Order, *, at: datetime) -> None:
@@ -26,11 +36,41 @@ def end_by_hand(order: Order, *, delivered_at: datetime | None) -> None:
     Parcel.objects.bulk_update(parcels, ["status", "delivered_at", "next_poll_at"])
 
 
-def unpack(order: Order, *, at: datetime) -> None:
+def unpack(order: Order, parcels: Iterable[Parcel], *, at: datetime) -> None:
     """Parcels that came back are closed and kept for the record, their labels are used up; their items wait to be packed again."""
-    came_back = [parcel for parcel in order.parcels.all() if not parcel.delivered_at and not parcel.closed_at]
-    for parcel in came_back:
+    parcels = [parcel for parcel in parcels if not parcel.delivered_at and not parcel.closed_at]
+    for parcel in parcels:
         parcel.closed_at, parcel.next_poll_at = at, None
-    end_labels([parcel.pk for parcel in came_back], at=at)
-    Parcel.objects.bulk_update(order.parcels.all(), ["closed_at", "next_poll_at"])
-    Item.objects.filter(order=order, parcel__in=[parcel for parcel in order.parcels.all() if not parcel.delivered_at]).update(parcel=None)
+    end_labels([parcel.pk for parcel in parcels], at=at)
+    Parcel.objects.bulk_update(parcels, ["closed_at", "next_poll_at"])
+    ids = {parcel.pk for parcel in parcels}
+    back = [item for item in order.items.all() if item.parcel_id in ids]
+    for item in back:
+        item.parcel = None
+        if item.status == ItemStatus.SHIPPED:
+            item.status = ItemStatus.INSPECTED
+    Item.objects.bulk_update(back, ["parcel", "status"])
+
+
+def is_with_customer(order: Order, item: Item) -> bool:
+    """Its parcel was delivered, whatever becomes of the others."""
+    return any(parcel.pk == item.parcel_id and parcel.delivered_at for parcel in order.parcels.all())
+
+
+# --- What came back -------------------------------------------------------------------------------------------------------
+
+
+def ask_about_return(order: Order) -> None:
+    """Staff receive it, hear what the customer wants, and send it again or cancel."""
+    text = gettext_noop("Parcels came back or are lost. Receive them, and send them again or cancel, as the customer decides.")
+    staff_task(key=_return_key(order), kind="returned", order=order, text=text)
+
+
+def settle_return(order: Order, *, by: "By") -> None:
+    close_task(_return_key(order), by=by)
+
+
+def _return_key(order: Order) -> str:
+    """Of this stay: an order may come back more than once."""
+    began = order.storage_began_at
+    return f"{order.subject}:returned:{int(began.timestamp()) if began else 0}"

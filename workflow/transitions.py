@@ -119,7 +119,7 @@ def perform(order_id: int, move: Callable[..., Any] | str, *, by: By, **facts: A
     from_state = order.state
     getattr(order, spec.name)(**{name: facts[name] for name in spec.asks if name in facts and name != "proof"})
     order.state_since = now()
-    order.start_clock(order.state_since)
+    order.start_clock(order.state_since, from_state=from_state)
     for write in spec.also:
         writes.WRITERS[write](order, by=by, facts=facts)
     record(order, name=spec.name, from_state=from_state, by=by, facts=facts, then=spec.then)

@@ -10,7 +10,6 @@ from typing import Any
 from django.utils.timezone import now
 
 from workflow import differences, payments, pricing, refunds, shipping
-from workflow.guards import live_items
 from workflow.models import InvoiceKind, InvoiceStatus, Item, ItemStatus, Order
 from workflow.process import Write
 
@@ -97,9 +96,14 @@ def end_parcels(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
 
 @writes(Write.UNPACK_PARCELS)
 def unpack_parcels(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
-    with_customer = {parcel.pk for parcel in order.parcels.all() if parcel.delivered_at}
-    shipping.unpack(order, at=now())
-    _move_items(order, to=ItemStatus.INSPECTED, only=lambda item: item.status == ItemStatus.SHIPPED and item.parcel_id not in with_customer)
+    shipping.unpack(order, order.parcels.all(), at=now())
+    order.delivery_fee_krw = None  # of the journey that was made; what goes again is weighed again
+    shipping.settle_return(order, by=by)
+
+
+@writes(Write.ASK_ABOUT_RETURN)
+def ask_about_return(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
+    shipping.ask_about_return(order)
 
 
 @writes(Write.WITHDRAW_DIFFERENCES)
@@ -114,5 +118,6 @@ def plan_refunds(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
 
 @writes(Write.CLOSE_ITEMS)
 def close_items(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
-    if live_items(order):
-        _move_items(order, to=ItemStatus.CANCELLED)
+    """What a customer already has of an order stays theirs."""
+    _move_items(order, to=ItemStatus.CANCELLED, only=lambda item: item.is_live and not shipping.is_with_customer(order, item))
+    shipping.settle_return(order, by=by)

@@ -181,5 +181,12 @@ FACTS: dict[str, tuple[Any, Callable[[Any], str]]] = {
     "import": (_("import"), lambda number: f"#{number}"),
     "undone": (_("import undone"), _yes),
     "delivered_at": (_("delivered"), _time),
+    "storage_days": (_("days of storage"), str),
+    "replaced": (_("replaces invoice"), lambda number: f"#{number}"),
+    "days": (_("days"), str),
+    "disposal": (_("disposal"), lambda number: f"#{number}"),
+    "received_back": (_("parcels"), lambda positions: ", ".join(f"#{position}" for position in positions)),
+    "return_charge_krw": (_("charge for the way back"), format_krw),
+    "note": (_("note"), str),
     "changed": (_("changed"), lambda names: ", ".join(map(str, names))),
 }

@@ -23,6 +23,7 @@ from backoffice.palette import may_look_up
 from backoffice.words import WAITS_WORDS, tone_of
 from core.accounts.models import User
 from core.money import format_krw, format_usd
+from workflow import storage
 from workflow.assigning import candidates, give, may_assign
 from workflow.imports.kinds import allowed
 from workflow.lookup import matching
@@ -96,6 +97,18 @@ class LateFilter(ChoiceFilter):
         return queryset.filter(late())
 
 
+class StorageFilter(ChoiceFilter):
+    """Of the orders whose storage clock runs."""
+
+    title, parameter_name = _("storage"), "storage"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("ending", _("ends within a week")), ("over", _("over"))]
+
+    def pick(self, queryset: QuerySet[Order], value: str) -> QuerySet[Order]:
+        return queryset.filter(pk__in=storage.ending(within_days=0 if value == "over" else max(storage.LEADS)))
+
+
 class HintFilter(ChoiceFilter):
     """Among the orders that are still screened or priced: later the hint is history."""
 
@@ -120,7 +133,7 @@ def hint_pill(order: Order) -> SafeString | str:
 
 class OrderList(Page):
     list_display = ("number_link", "customer_name", "state_pill", "waits_pill", "looked_after", "item_count", "total", "age")
-    list_filter = (StateFilter, WaitingFilter, HoldFilter, LateFilter, HintFilter, AssignedFilter, MessageFilter)
+    list_filter = (StateFilter, WaitingFilter, HoldFilter, LateFilter, HintFilter, AssignedFilter, MessageFilter, StorageFilter)
     actions = ("move_many", "take_chosen", "give_chosen", "let_go_chosen")
     list_display_links = None
     search_fields = ("number",)

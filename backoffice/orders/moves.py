@@ -26,7 +26,7 @@ from backoffice.orders.going_back import goes_back
 from backoffice.words import WAITS_WORDS
 from core.errors import BidangilError
 from core.money import format_krw
-from workflow import giving_back
+from workflow import giving_back, shipping
 from workflow.fsm import Spec
 from workflow.models import Item, Order
 from workflow.process import FACT_LABELS, TRANSITIONS, WAITS_ON, Effect, State, Write, roles_of
@@ -79,7 +79,8 @@ class MoveForm(forms.Form):
 
 
 def bought_items(order: Order) -> list[Item]:
-    return [item for item in order.items.all() if giving_back.was_bought(item)]
+    """Whose shop may give something back: not what the customer has already."""
+    return [item for item in order.items.all() if giving_back.was_bought(item) and not shipping.is_with_customer(order, item)]
 
 
 def money_facts(said: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.timezone import now
 
 from backoffice.access import acting
-from backoffice.orders import beside, hint_badges
+from backoffice.orders import beside, hint_badges, storing
 from backoffice.orders.after_payment import DearerDialog, SoldOutDialog
 from backoffice.orders.bills import changed_lines, titled
 from backoffice.orders.desk import Desk
@@ -32,7 +32,7 @@ EVENTS_SHOWN = 8
 SCANS_SHOWN = 4
 #: tasks that have their own place and buttons on the page
 ELSEWHERE = frozenset({"refund_to_approve", "unapplied_money", "customer_message"})
-DIALOGS = (RefundDialog(), SoldOutDialog(), DearerDialog())
+DIALOGS = (RefundDialog(), SoldOutDialog(), DearerDialog(), *storing.DIALOGS)
 
 
 def context(request: HttpRequest, order: Order) -> dict[str, Any]:
@@ -59,6 +59,7 @@ def context(request: HttpRequest, order: Order) -> dict[str, Any]:
         "money": money_of(order, by=by),
         "difference": awaited_difference(order, by=by),
         "dialogs": [dialog for dialog in DIALOGS if dialog.makes_sense(order, by=by)],
+        "storage": storing.storage_words(order),
         "margin": margin_of(order) if request.user.has_perm("workflow.view_ledgerentry") else None,
         "tasks": [task for task in order.tasks.all() if task.kind not in ELSEWHERE],
         "stuck": list(Effect.objects.filter(subject=order.subject, done_at=None, quarantined_at__isnull=False).order_by("pk")),

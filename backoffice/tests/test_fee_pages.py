@@ -32,6 +32,9 @@ NEW = {
     "delivery_min_krw": "0",
     "delivery_tiers": "10,000: 2,500",
     "volume_divisor": "5",
+    "storage_free_days": "20",
+    "storage_krw_per_day": "700",
+    "storage_max_days": "45",
     "repack_fee_krw": "5,000",
     "difference_absorbed_krw": "1,000",
     "difference_carried_krw": "30,000",
@@ -110,6 +113,8 @@ def test_the_form_begins_with_what_is_in_force_and_comes_back_the_same(owner, pl
         ("service_fee_flat_krw", "10,000,001", "An amount is from ₩0 to ₩10,000,000."),
         ("delivery_krw_per_kg", "many", "Please enter a whole number."),
         ("volume_divisor", "0", "From 1 to 100."),
+        ("storage_free_days", "731", "From 0 to 730 days."),
+        ("storage_max_days", "19", "Storage cannot end before the free days do."),
         ("service_fee_tiers", "1,000,000: 3\n2,000,000", "Line 2: please write it like “1,000,000: 3”."),
         ("service_fee_tiers", "1,000,000: 3: 4", "Line 1: please write it like “1,000,000: 3”."),
         ("service_fee_tiers", "2: 3\n1: 2", "Each tier must begin above the one before it."),
@@ -182,12 +187,13 @@ def test_the_example_shows_what_is_typed_beside_today_and_saves_nothing(owner):
 
 def test_the_example_may_be_about_other_goods(owner):
     factories.rate("1400.00")
-    typed = {"preview": "1", "example_goods_krw": "5,000,000", "example_weight_g": "10,000"}
+    typed = {"preview": "1", "example_goods_krw": "5,000,000", "example_weight_g": "10,000", "example_days": "50"}
 
     shown = text(owner.post(ADD, NEW | typed))
 
     assert "Service fee 1.25% + ₩1,000 ₩63,500" in shown
     assert "International delivery ₩27,000" in shown
+    assert "Storage ₩17,500 $12.50 $7.14" in shown  # 25 days of ₩700, today 20 of ₩500
 
 
 def test_a_wrong_example_is_said_and_does_not_keep_from_saving(owner):

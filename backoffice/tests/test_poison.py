@@ -160,6 +160,7 @@ def extra_pages(order: Order, words: Words, *, refund: Refund) -> list[str]:
         f"/admin/workflow/ledgerentry/?order={searched}",
         f"/admin/workflow/ledgerentry/?q={searched}&kind={searched}",
         f"/admin/workflow/order/?q={searched}",
+        *(f"/admin/workflow/order/{order.pk}/{name}/" for name in ("receive_back", "parcel_lost", "extend_storage", "dispose")),
         f"/admin/accounts/user/?q={searched}",
         "/admin/imports/",
         "/admin/settings/",

@@ -185,6 +185,8 @@ class Walk:
         self._courier_says(order, "returned")
         if Order.objects.filter(pk=order.pk, state=State.SHIPPED).exists():
             perform(order.pk, Order.record_return, by=staff(Role.WAREHOUSE))
+        # Five weeks without an answer: its storage costs by now.
+        Order.objects.filter(pk=order.pk).update(storage_since=now() - timedelta(days=34))
 
     def _courier_says(self, order: Order, status: str) -> None:
         parcel = Parcel.objects.get(order=order)

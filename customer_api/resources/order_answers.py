@@ -12,6 +12,7 @@ from workflow import road, transitions
 from workflow.invoices import Change, Changes, line_title, what_changed
 from workflow.models import Invoice, InvoiceKind, InvoiceLine, Item, Order, Parcel, TrackingEvent
 from workflow.process import State, Step
+from workflow.storage import storage_of
 from workflow.transitions import By
 
 
@@ -150,6 +151,16 @@ class Can(Out):
     confirm_delivery: bool
 
 
+class StorageOut(Out):
+    """What lies with us: the clock runs while the move is the customer's, and stands while we work."""
+
+    days: int = Field(description="Days begun so far.")
+    free_days: int
+    fee_krw: int = Field(description="What it costs so far; a line of the delivery invoice, which may have fewer days for some hours.")
+    free_until: datetime | None = Field(description="If the clock goes on running; null while it stands. The next field likewise.")
+    ends_at: datetime | None
+
+
 class OrderOut(Out):
     number: str
     state: str
@@ -165,6 +176,7 @@ class OrderOut(Out):
     recipient: RecipientOut
     invoices: list[InvoiceOut]
     shipments: list[ShipmentOut]
+    storage: StorageOut | None = Field(description="Null where nothing lies with us.")
     totals: Totals
     exchange_rate: QuotedRate | None = Field(
         description="The rate of the last quote; before one, today's rate when the order was requested."
@@ -205,6 +217,7 @@ def order_out(order: Order, *, user: User, scans: bool = False) -> OrderOut:
             _shipment(parcel, token=order.track_token, scans=scans)  # type: ignore[attr-defined]
             for parcel in order.parcels.all()
         ],
+        storage=_storage(order),
         totals=_totals(order, invoices),
         exchange_rate=_rate(order, invoices),
         requested_at=order.requested_at,
@@ -287,6 +300,15 @@ def _shipment(parcel: Parcel, *, token: str | None, scans: bool) -> ShipmentOut:
 
 def _scan(scan: TrackingEvent) -> ScanOut:
     return ScanOut(status_label=road.status_words(scan.status), **_same(scan, ScanOut, but="status_label"))
+
+
+def _storage(order: Order) -> StorageOut | None:
+    seen = storage_of(order)
+    if seen is None:
+        return None
+    return StorageOut(
+        days=seen.days, free_days=seen.terms.free_days, fee_krw=seen.fee_krw, free_until=seen.free_until, ends_at=seen.ends_at
+    )
 
 
 def _totals(order: Order, invoices: list[Invoice]) -> Totals:

@@ -1,13 +1,17 @@
 """Requesting, reading and changing orders."""
 
+from datetime import datetime, timedelta
+
 import pytest
+from django.utils.timezone import now
 
 from core import events
 from core.accounts.models import Address
 from customer_api.tests.client import ADDRESS, RECIPIENT, wanted
 from workflow.models import Order, OrderEvent
-from workflow.process import State
+from workflow.process import Role, State
 from workflow.tests import factories
+from workflow.transitions import hold
 
 pytestmark = pytest.mark.django_db
 
@@ -356,3 +360,19 @@ def test_bought_orders_are_cancelled_by_staff(app, minji, state):
     assert preview["detail"]
     assert app.post(f"/orders/{order.number}/cancel", {"reason": "x"}).is_problem(409, "cancel_needs_staff")
     assert factories.reload(order).state == state
+
+
+def test_what_is_stored_is_said_with_its_days_and_fee(app, minji):
+    order = factories.order_at(State.AWAITING_DELIVERY_PAYMENT, owner=minji)
+    since = now() - timedelta(days=32, hours=1)
+    Order.objects.filter(pk=order.pk).update(storage_since=since)
+
+    stored = app.get(f"/orders/{order.number}")["storage"]
+
+    assert {name: stored[name] for name in ("days", "free_days", "fee_krw")} == {"days": 33, "free_days": 30, "fee_krw": 1_500}
+    moments = [datetime.fromisoformat(stored[name]) - since for name in ("free_until", "ends_at")]
+    assert [round(passed / timedelta(days=1), 4) for passed in moments] == [30, 60]
+    hold(order.pk, reason="a dispute", by=factories.by(Role.FINANCE))
+    standing = app.get(f"/orders/{order.number}")["storage"]
+    assert (standing["days"], standing["free_until"], standing["ends_at"]) == (33, None, None)
+    assert app.get(f"/orders/{factories.order_at(State.SHIPPED, owner=minji).number}")["storage"] is None

@@ -128,6 +128,12 @@ class About:
     def numbered_invoice(self, number: int) -> Invoice:
         return Invoice.objects.select_related("quote__policy").get(order=self.order, number=number)
 
+    @property
+    def is_lost(self) -> bool:
+        """Of the journey that ended: every parcel that is not with the customer was given up for lost."""
+        left = [parcel for parcel in self.order.parcels.all() if not parcel.delivered_at]
+        return bool(left) and all(parcel.lost_at for parcel in left)
+
     def message(self) -> str:
         """What was written to the customer, word for word."""
         return OrderMessage.objects.values_list("text", flat=True).get(order=self.order, pk=self.facts["message"])

@@ -54,6 +54,12 @@ WAITS = {
 }
 
 
+KEPT_TOO_LONG = {
+    "ko": "보관 기간이 끝났고, 여러 번 알려 드렸지만 답이 없어 상품을 처분하고 주문을 마쳤습니다.",
+    "en": "Storage of your items is over. We wrote to you several times before it ended; they are disposed of now and the order is closed.",
+}
+
+
 @to_customer("cancel")
 def cancelled(about: About) -> Letter:
     """What goes back at once, by payment. What a second person has still to approve is told of when they did."""
@@ -62,12 +68,13 @@ def cancelled(about: About) -> Letter:
     back = sum(refund.amount_usd_cents for refund in refunds)
     reason = str(about.facts.get("reason") or "") if about.event and about.event.actor == "staff" else ""
     rows = tuple((_payment(about, refund), format_usd(refund.amount_usd_cents)) for refund in refunds)
+    disposed = "disposal" in about.facts
     if about.korean:
         money = "환불된 금액이 보이기까지 보통 영업일로 5일에서 10일이 걸립니다." if back else "" if planned else _nothing_back(about)
         return Letter(
-            subject=f"주문을 취소했습니다 ({about.number})",
+            subject=f"보관이 끝나 상품을 처분했습니다 ({about.number})" if disposed else f"주문을 취소했습니다 ({about.number})",
             lines=(
-                "주문을 취소했습니다.",
+                f"{KEPT_TOO_LONG['ko']} 내지 않으신 보관료는 받지 않습니다." if disposed else "주문을 취소했습니다.",
                 f"이유: {reason}" if reason else "",
                 "결제하신 방법 그대로 아래 금액을 돌려드립니다." if back else "",
             ),
@@ -78,8 +85,14 @@ def cancelled(about: About) -> Letter:
         )
     money = "It usually takes 5 to 10 business days until you see it." if back else "" if planned else _nothing_back(about)
     return Letter(
-        subject=f"Your order is cancelled ({about.number})",
-        lines=("Your order is cancelled.", f"Why: {reason}" if reason else "", "This goes back to you, the way you paid." if back else ""),
+        subject=f"Storage is over, your items are disposed of ({about.number})"
+        if disposed
+        else f"Your order is cancelled ({about.number})",
+        lines=(
+            f"{KEPT_TOO_LONG['en']} You owe us no storage fee." if disposed else "Your order is cancelled.",
+            f"Why: {reason}" if reason else "",
+            "This goes back to you, the way you paid." if back else "",
+        ),
         rows=rows,
         total=("Refund", format_usd(back)) if back else None,
         after=tuple(filter(None, (money, WAITS["en"] if back < planned else ""))),

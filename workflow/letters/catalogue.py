@@ -12,11 +12,12 @@ from functools import cache
 from core.accounts.letters import code_letter
 from core.accounts.models import EmailCode
 from core.notices import Letter
-from workflow import reminders
+from workflow import reminders, storage
 from workflow.letters import CUSTOMER, STAFF, Write, reminding
 from workflow.letters.about import About
-from workflow.letters.samples import VARIANTS, Terms, sample
+from workflow.letters.samples import VARIANTS, Terms, sample, sample_storage
 from workflow.models import Invoice, Order, OrderEvent
+from workflow.storage import Storage
 
 SAMPLE_CODE = "482913"
 
@@ -101,6 +102,8 @@ def _reminders() -> Iterable[Entry]:
     }
     for kind, write in reminders.LETTERS.items():
         yield _of_invoice(kind, write, steps=steps.get(write, ()))
+    for name, about_storage in reminders.STORAGE_LETTERS.items():
+        yield _of_storage(name, about_storage)
     yield Entry(
         f"remind_{reminding.question_open.__name__}",
         Group.REMINDING,
@@ -121,6 +124,22 @@ def _of_invoice(kind: str, write: Callable[[About, Invoice], Letter], *, steps: 
         return write(About(order, locale), invoice) if invoice and (kind == "delivery" or invoice.pay_by) else None
 
     return Entry(f"remind_{write.__name__}", Group.REMINDING, "", compose, about_order, steps)
+
+
+def _of_storage(kind: str, write: Callable[[About, Storage, int], Letter]) -> Entry:
+    """The last of its three notices, which goes by SMS too."""
+    last = min(storage.LEADS)
+
+    def compose(locale: str, terms: Terms) -> Letter:
+        about = sample("", locale=locale, terms=terms)
+        return write(about, sample_storage(terms, kind=kind, lead=last), last)
+
+    def about_order(order: Order, locale: str) -> Letter | None:
+        seen = storage.storage_of(order)
+        return write(About(order, locale), seen, last) if seen and seen.runs else None
+
+    steps = [timedelta(days=-lead) for lead in storage.LEADS]
+    return Entry(f"remind_{kind}", Group.REMINDING, "", compose, about_order, steps)
 
 
 def _codes() -> Iterable[Entry]:

@@ -268,6 +268,8 @@ def delivered(about: About) -> Letter:
 
 @to_customer("record_return")
 def came_back(about: About) -> Letter:
+    if about.is_lost:
+        return _lost(about)
     if about.korean:
         return Letter(
             subject=f"상품이 저희에게 되돌아왔습니다 ({about.number})",
@@ -292,4 +294,45 @@ def came_back(about: About) -> Letter:
             ("Cancel the order", "We refund what the shops give back for your items. The delivery fee cannot be refunded."),
         ),
         button=("Answer", about.page),
+    )
+
+
+def _lost(about: About) -> Letter:
+    """Nothing came back: the last parcel is lost."""
+    if about.korean:
+        return Letter(
+            subject=f"택배가 분실되었습니다 ({about.number})",
+            lines=(
+                "죄송합니다. 택배사가 상품을 잃어버렸습니다.",
+                "택배사에 배상을 청구하고, 돌려드릴 금액을 확인해서 곧 알려 드리겠습니다. 따로 하실 일은 없습니다.",
+            ),
+            button=("주문 보기", about.page),
+        )
+    return Letter(
+        subject=f"Your parcel is lost ({about.number})",
+        lines=(
+            "We are sorry: the courier has lost your parcel.",
+            "We claim it from the courier and will write soon about what goes back to you. There is nothing you need to do.",
+        ),
+        button=("See your order", about.page),
+    )
+
+
+# --- Storage --------------------------------------------------------------------------------------------------------------
+
+
+@to_customer("extend_storage")
+def kept_longer(about: About) -> Letter:
+    days = int(about.facts["days"])
+    if about.korean:
+        return Letter(
+            subject=f"보관 기간을 {days}일 늘렸습니다 ({about.number})",
+            lines=(f"상품을 {days}일 더 보관해 드립니다.", "끝나기 전에 다시 알려 드릴게요. 그동안의 보관료는 이전과 같습니다."),
+            button=("주문 보기", about.page),
+        )
+    more = "one more day" if days == 1 else f"{days} more days"
+    return Letter(
+        subject=f"We keep your items for {more} ({about.number})",
+        lines=(f"We keep your items for {more}.", "We will write again before storage ends. A day costs what it did before."),
+        button=("See your order", about.page),
     )

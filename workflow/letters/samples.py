@@ -15,7 +15,7 @@ from django.utils.timezone import localdate, now
 
 from core.accounts.models import User
 from integrations.couriers import COURIERS
-from workflow import pricing
+from workflow import pricing, storage
 from workflow.invoices import Changes
 from workflow.letters.about import About
 from workflow.models import (
@@ -36,6 +36,7 @@ from workflow.models import (
     Refund,
     RefundStatus,
 )
+from workflow.storage import Storage
 
 #: in the shape of a number, and none that is ever given out (they have no letter O)
 NUMBER = "BD-SAMPL-ORDER"
@@ -54,6 +55,7 @@ class Words:
     question: str
     message: str
     reason: str
+    disposed: str
 
 
 WORDS = {
@@ -64,6 +66,7 @@ WORDS = {
         question="주문하신 네이비 색상은 2주 뒤에 들어옵니다. 기다리시겠어요, 아니면 차콜로 바꿀까요?",
         message="주문하신 상품이 모두 창고에 도착했습니다. 오늘 안에 무게를 재고 배송비를 알려 드릴게요.",
         reason="상점이 문을 닫았습니다.",
+        disposed="보관 기간이 끝난 상품을 재활용 업체에 넘겼습니다.",
     ),
     "en": Words(
         names=("Wool cardigan", "Hydrating serum 50 ml", "Power bank 20,000 mAh"),
@@ -72,6 +75,7 @@ WORDS = {
         question="Navy comes back in two weeks. Would you like to wait, or shall we take charcoal instead?",
         message="Everything you ordered has arrived. We weigh it today and will then tell you the delivery fee.",
         reason="The shop has closed down.",
+        disposed="Handed to the recycling company after the end of storage.",
     ),
 }
 
@@ -139,7 +143,7 @@ def terms_in_force() -> Terms:
 
 
 #: events that are told of in quite another way where the facts are others: what it is called -> the event
-VARIANTS = {"difference_with_delivery": "difference", "cancel_unpaid": "cancel"}
+VARIANTS = {"difference_with_delivery": "difference", "cancel_unpaid": "cancel", "disposed": "cancel", "return_lost": "record_return"}
 
 
 def sample(what: str, *, locale: str, terms: Terms, actor: str = "staff") -> Sample:
@@ -147,12 +151,21 @@ def sample(what: str, *, locale: str, terms: Terms, actor: str = "staff") -> Sam
     order = _order(locale)
     if what == "cancel_unpaid":
         order.items_paid_at = None
+    if what == "return_lost":
+        order.parcels.all()[0].lost_at = now()
     bills = _bills(order, terms)
     about = Sample(order, locale, bills=bills)
     name = VARIANTS.get(what, what)
     event = OrderEvent(order=order, number=1, name=name, to_state=order.state, actor=actor, at=now())
     event.facts = _facts(about, what)
     return Sample(order, locale, event, bills)
+
+
+def sample_storage(terms: Terms, *, kind: str, lead: int) -> Storage:
+    """The clock of the sample order, so many days before a step."""
+    of = storage.Terms.of(terms.policy)
+    days = of.free_days if kind == "storage_free" else of.max_days
+    return Storage(used=max(0, days - lead) * storage.DAY, terms=of, runs=True, at=now())
 
 
 def _order(locale: str) -> Order:
@@ -239,6 +252,8 @@ def _facts(about: Sample, what: str) -> dict[str, Any]:
         "cancel": {"reason": words.reason, "refunds_usd_cents": back},
         "sold_out": {"items": {"2": True}, "refunds_usd_cents": second},
         "cancel_unpaid": {"reason": words.reason},
+        "disposed": {"reason": words.disposed, "disposal": 1, "storage_days": 61},
+        "extend_storage": {"days": 14, "reason": words.reason},
         "difference": {**dearer, "route": AdjustmentRoute.INVOICE},
         "difference_with_delivery": {**dearer, "route": AdjustmentRoute.DELIVERY},
         "difference_paid": {"invoice": extra.number, "amount_usd_cents": extra.amount_usd_cents},

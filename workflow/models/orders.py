@@ -9,7 +9,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from core.fields import ExactCharField
-from workflow.process import CLOSED, WAITS_ON, OrderProcess, Waits, permissions
+from workflow.process import CLOSED, STORED, WAITS_ON, OrderProcess, State, Waits, permissions
 
 #: Crockford's base 32: no I, L, O, U
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -85,6 +85,12 @@ class Order(OrderProcess):
     #: the storage clock (`storage.py`): time already counted, and since when it runs (NULL: it stands, the move is ours)
     storage_used_s = models.PositiveIntegerField(default=0, db_default=0)
     storage_since = models.DateTimeField(_("stored since"), null=True, blank=True)
+    #: when the goods came (or came back) to us: names this stay, its notices and its tasks
+    storage_began_at = models.DateTimeField(null=True, blank=True)
+    #: days that staff granted beyond the policy's end
+    storage_extra_days = models.PositiveSmallIntegerField(default=0, db_default=0)
+    #: what the courier asked for bringing it back and the customer pays with the next delivery
+    return_charge_krw = models.PositiveIntegerField(_("return charge (won)"), default=0, db_default=0)
 
     #: grows with every change of the order; what a form was opened with is compared to it
     version = models.PositiveIntegerField(default=1)
@@ -135,10 +141,14 @@ class Order(OrderProcess):
         """Whose move it is; an open question or an unpaid price difference makes it the customer's, whatever the state."""
         return Waits.CUSTOMER if self.is_asked and not self.is_closed else WAITS_ON[self.state]
 
-    def start_clock(self, at: datetime) -> None:
+    def start_clock(self, at: datetime, *, from_state: str) -> None:
         """The order came into a state."""
         self.clock_since = at
         self.clock_stopped_at = at if self.clock_stopped_at else None
+        if self.state in STORED and from_state not in STORED:
+            self.storage_used_s = self.storage_extra_days = self.return_charge_krw = 0
+            self.storage_since = None
+            self.storage_began_at = at
 
     def tend_clock(self, at: datetime) -> None:
         """The promised time stands still while the order is on hold or the customer is asked, and goes on where it stood."""
@@ -148,6 +158,21 @@ class Order(OrderProcess):
         elif self.clock_stopped_at is not None and not is_set_aside:
             self.clock_since = (self.clock_since or self.state_since) + (at - self.clock_stopped_at)
             self.clock_stopped_at = None
+        self._tend_storage(at)
+
+    @property
+    def storage_runs(self) -> bool:
+        """Whether the goods lie with us on the customer's time: they have to pay, to answer, or to say what becomes of what came back."""
+        if self.state not in STORED or self.state == State.DELIVERY_PAID or self.hold_reason:
+            return False
+        return self.is_asked or self.state != State.AT_WAREHOUSE
+
+    def _tend_storage(self, at: datetime) -> None:
+        if self.storage_runs and self.storage_since is None:
+            self.storage_since = at
+        elif self.storage_since is not None and not self.storage_runs:
+            self.storage_used_s += max(0, int((at - self.storage_since).total_seconds()))
+            self.storage_since = None
 
     @property
     def subject(self) -> str:

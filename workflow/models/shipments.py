@@ -33,6 +33,8 @@ class Parcel(models.Model):
     delivered_at = models.DateTimeField(_("delivered"), null=True, blank=True)
     #: came to an end without delivery: lost, returned or taken out
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+    #: staff gave it up for lost; it is closed too, and what lay in it stays in it
+    lost_at = models.DateTimeField(_("lost"), null=True, blank=True)
 
     #: NULL: nothing to ask the courier for
     next_poll_at = models.DateTimeField(_("next look"), null=True, blank=True)

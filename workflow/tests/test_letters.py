@@ -32,7 +32,7 @@ def send(kind: str, person: User, *, locales=BOTH, channels=("email",), press="a
 
 
 def test_the_catalogue_is_what_the_registries_hold():
-    reminded = {write.__name__ for write in reminders.LETTERS.values()} | {"question_open"}
+    reminded = {write.__name__ for write in reminders.LETTERS.values()} | {*reminders.STORAGE_LETTERS, "question_open"}
     assert set(entries()) == {
         *CUSTOMER,
         *VARIANTS,

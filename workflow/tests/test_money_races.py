@@ -2,17 +2,19 @@
 back than was paid. Each proof has its negative control."""
 
 import os
+from datetime import timedelta
 from threading import Barrier
 
 import pytest
 from django.db import connection, transaction
 from django.db.models import prefetch_related_objects
+from django.utils.timezone import now
 
 from core.outbox.models import Effect as EffectRow
 from customer_api import paying
 from customer_api.paying import wanted_session
 from integrations.sandbox.testing import ControlRefused
-from workflow import checkout, invariants, ledger, refunds, refunds_at_stripe, settlement, transitions
+from workflow import checkout, invariants, ledger, refunds, refunds_at_stripe, settlement, storage_bills, transitions
 from workflow.models import InvoiceLine, LedgerEntry, Order, Refund
 from workflow.process import Role, State
 from workflow.tests import factories
@@ -235,3 +237,28 @@ def test_partial_refunds_by_staff_and_in_the_dashboard_race_their_webhooks(paid,
     assert sorted(refund["amount"] for refund in sandbox.books()["refunds"]) == [500, 700]
     assert sum(entry.amount_cents for entry in LedgerEntry.objects.all()) == 3714 - 1200
     assert broken() == []
+
+
+# --- A bill that grows -------------------------------------------------------------------------------------------------
+
+
+def test_who_pays_in_the_instant_the_bill_grows_has_paid_the_bill_that_was(sandbox, jobs):
+    """Both under the order's lock: the old bill is paid and stays alone, or it is replaced and its amount pays nothing by mistake."""
+    for _round in range(5):
+        order = factories.order_at(State.AWAITING_DELIVERY_PAYMENT)
+        Order.objects.filter(pk=order.pk).update(storage_since=now() - timedelta(days=31, hours=1))
+        old = order.invoices.get(kind="delivery")
+        by = factories.by(Role.FINANCE)
+
+        def pay_it(order=order, by=by):
+            return ask(order.pk, Order.record_delivery_payment, by=by, seen_version=order.version, proof="bank letter 7").state
+
+        results = together(pay_it, lambda order=order: storage_bills.bring_up_to_date(order.pk))
+
+        bills = list(order.invoices.filter(kind="delivery").order_by("number").values_list("status", flat=True))
+        booked = list(LedgerEntry.objects.filter(order=order, invoice__kind="delivery").values_list("invoice", "amount_cents"))
+        if bills == ["paid"]:
+            assert (booked, results) == ([(old.pk, old.amount_usd_cents)], [State.DELIVERY_PAID, False])
+        else:
+            assert (bills, booked, results[1]) == (["void", "open"], [], True)
+            assert results[0].startswith("TransitionRefused"), "they looked at another sum"
