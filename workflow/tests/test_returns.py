@@ -28,7 +28,7 @@ def shipped_in_two() -> tuple[Order, Parcel, Parcel]:
     order, warehouse = factories.order_at(State.AT_WAREHOUSE), factories.by(Role.WAREHOUSE)
     for item in order.items.all():
         work.pack_parcel(order.pk, weight_g=1000, volume_cm3=3000, item_ids=[item.pk], by=warehouse)
-    work.set_delivery_fee(order.pk, fee_krw=30_000, by=warehouse)
+    work.set_delivery_fee(order.pk, fee_krw=30_000, reason="a round sum", by=warehouse)
     perform(order.pk, Order.confirm_delivery_fee, by=warehouse)
     factories.pay(order, "delivery")
     factories.ship(factories.reload(order))
@@ -46,7 +46,7 @@ def send_again(order: Order, *, fee_krw: int = 20_000) -> Invoice:
     """Weighed, billed, paid, shipped once more; the second delivery bill."""
     warehouse = factories.by(Role.WAREHOUSE)
     work.pack_parcel(order.pk, weight_g=900, volume_cm3=3000, by=warehouse)
-    work.set_delivery_fee(order.pk, fee_krw=fee_krw, by=warehouse)
+    work.set_delivery_fee(order.pk, fee_krw=fee_krw, reason="a round sum", by=warehouse)
     perform(order.pk, Order.confirm_delivery_fee, by=warehouse)
     invoice = Invoice.objects.get(order=order, kind="delivery", status="open")
     factories.pay(order, "delivery")

@@ -333,7 +333,7 @@ def test_the_return_charge_is_part_of_the_delivery_fee():
     order = factories.order_at(State.AT_WAREHOUSE)
     Order.objects.filter(pk=order.pk).update(return_charge_krw=7_000)
     work.pack_parcel(order.pk, weight_g=1200, volume_cm3=6000, by=factories.by(Role.WAREHOUSE))
-    work.set_delivery_fee(order.pk, fee_krw=30_000, by=factories.by(Role.WAREHOUSE))
+    work.set_delivery_fee(order.pk, fee_krw=30_000, reason="a round sum", by=factories.by(Role.WAREHOUSE))
 
     priced = pricing.delivery_quote(factories.locked(order))
 
