@@ -14,8 +14,18 @@ from django.utils.translation import gettext_lazy as _
 
 from core.errors import Invalid
 from integrations.couriers import COURIERS
-from workflow import courier_settings, differences, hints, restrictions
-from workflow.entry_rules import MAX_PRICE_KRW, check_state, set_arrived, set_label, set_measures, set_name, set_price, whole
+from workflow import courier_settings, differences, hints, inspection_rows, restrictions
+from workflow.entry_rules import (
+    MAX_PRICE_KRW,
+    check_state,
+    set_arrived,
+    set_label,
+    set_measures,
+    set_name,
+    set_price,
+    take_back_arrival,
+    whole,
+)
 from workflow.models import Item, ItemStatus, Order, Parcel, Restriction
 from workflow.process import Effect, Role, State
 from workflow.transitions import By, TransitionRefused, locked_for_staff, record, retried
@@ -38,6 +48,8 @@ SCREEN = _task("screen_items", [State.QUOTE_REQUESTED, State.QUOTE_APPROVED], [R
 PRICE = _task("price_items", [State.QUOTE_REQUESTED, State.QUOTE_APPROVED], [Role.BUYER])
 BUY = _task("buy_items", [State.ITEMS_PAID], [Role.BUYER])
 RECEIVE = _task("receive_items", [State.ITEMS_PURCHASED], [Role.WAREHOUSE])
+#: a button, not one of the forms
+UNDO_ARRIVAL = _task("undo_arrival", RECEIVE.states, [Role.WAREHOUSE])
 PACK = _task("pack_parcels", [State.AT_WAREHOUSE], [Role.WAREHOUSE])
 SET_FEE = _task("set_delivery_fee", [State.AT_WAREHOUSE], [Role.WAREHOUSE, Role.FINANCE])
 LABEL = _task("label_parcels", [State.DELIVERY_PAID, State.SHIPPED], [Role.WAREHOUSE])
@@ -158,11 +170,26 @@ def buy_items(order_id: int, *, purchases: Mapping[int, Mapping[str, Any]], by: 
 def receive_items(order_id: int, *, item_ids: Iterable[int], inspected: bool, by: By, seen_version: int | None = None) -> Order:
     """Items that arrived; `inspected` when they were also looked at and are right."""
     order = _begin(order_id, RECEIVE, by=by, seen_version=seen_version)
-    changed = [_item(order, item_id) for item_id in item_ids]
+    changed, held = [_item(order, item_id) for item_id in item_ids], inspection_rows.open_in([order.pk])
     for item in changed:
-        set_arrived(item, inspected=inspected, at=now())
+        set_arrived(item, inspected=inspected, at=now(), is_held=item.pk in held)
     Item.objects.bulk_update(changed, ["arrived_at", "inspected_at", "status"])
     return _finish(order, RECEIVE, by=by, facts={"items": {str(i.position): str(i.status) for i in changed}})
+
+
+@retried
+@transaction.atomic
+def undo_arrival(order_id: int, *, item_ids: Iterable[int], by: By, seen_version: int | None = None) -> Order:
+    """A wrong entry is taken back: the items are bought and on their way, as before. Only while the order waits for its items."""
+    order = _begin(order_id, UNDO_ARRIVAL, by=by, seen_version=seen_version)
+    changed, held = [_item(order, item_id) for item_id in item_ids], inspection_rows.open_in([order.pk])
+    if not changed:
+        raise Invalid(_("Nothing was chosen."), field="item")
+    for item in changed:
+        take_back_arrival(item, is_held=item.pk in held)
+    Item.objects.bulk_update(changed, ["arrived_at", "inspected_at", "status"])
+    inspection_rows.take_back_fine(changed)
+    return _finish(order, UNDO_ARRIVAL, by=by, facts={"items": {str(i.position): str(i.status) for i in changed}})
 
 
 # --- Parcels --------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.timezone import now
 
-from workflow import differences, payments, pricing, refunds, shipping
+from workflow import differences, inspection_rows, payments, pricing, refunds, shipping
 from workflow.guards import live_items
 from workflow.models import InvoiceKind, InvoiceStatus, Item, ItemStatus, Order
 from workflow.process import Write
@@ -114,5 +114,7 @@ def plan_refunds(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
 
 @writes(Write.CLOSE_ITEMS)
 def close_items(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
-    if live_items(order):
+    leaving = live_items(order)
+    if leaving:
+        inspection_rows.leave(order, leaving, by=by)
         _move_items(order, to=ItemStatus.CANCELLED)

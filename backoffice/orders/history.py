@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from backoffice.money.words import note_words
 from backoffice.words import courier_name, happened
 from core.money import format_krw, format_usd
-from workflow.models import AdjustmentRoute, ItemStatus, OrderEvent
+from workflow.models import AdjustmentRoute, Choice, ItemStatus, OrderEvent, Outcome, Verdict
 from workflow.process import Actor, State
 
 
@@ -126,6 +126,13 @@ FACTS: dict[str, tuple[Any, Callable[[Any], str]]] = {
     "reason": (_("reason"), _reason),
     "proof": (_("proof"), str),
     "items": (_("items"), _statuses),
+    "item": (_("item"), lambda position: f"#{position}"),
+    "asked": (_("items"), lambda positions: ", ".join(f"#{position}" for position in positions)),
+    "inspection": (_("inspection"), lambda number: f"#{number}"),
+    "verdict": (_("found"), lambda verdict: str(Verdict(verdict).label)),
+    "choice": (_("customer's wish"), lambda choice: str(Choice(choice).label)),
+    "outcome": (_("outcome"), lambda outcome: str(Outcome(outcome).label)),
+    "answer_by": (_("answer by"), _time),
     "topics": (_("restricted goods"), _topics),
     "prices_krw": (_("unit prices"), _prices),
     "names": (_("product names"), lambda names: ", ".join(f"{position}: {name}" for position, name in names.items())),

@@ -23,6 +23,7 @@ from workflow.models import (
     AdjustmentRoute,
     ExchangeRate,
     FeePolicy,
+    Inspection,
     Invoice,
     InvoiceKind,
     InvoiceLine,
@@ -35,6 +36,7 @@ from workflow.models import (
     Quote,
     Refund,
     RefundStatus,
+    Verdict,
 )
 
 #: in the shape of a number, and none that is ever given out (they have no letter O)
@@ -54,6 +56,7 @@ class Words:
     question: str
     message: str
     reason: str
+    found: str
 
 
 WORDS = {
@@ -64,6 +67,7 @@ WORDS = {
         question="주문하신 네이비 색상은 2주 뒤에 들어옵니다. 기다리시겠어요, 아니면 차콜로 바꿀까요?",
         message="주문하신 상품이 모두 창고에 도착했습니다. 오늘 안에 무게를 재고 배송비를 알려 드릴게요.",
         reason="상점이 문을 닫았습니다.",
+        found="왼쪽 소매에 3cm쯤 올이 풀린 곳이 있습니다.",
     ),
     "en": Words(
         names=("Wool cardigan", "Hydrating serum 50 ml", "Power bank 20,000 mAh"),
@@ -72,6 +76,7 @@ WORDS = {
         question="Navy comes back in two weeks. Would you like to wait, or shall we take charcoal instead?",
         message="Everything you ordered has arrived. We weigh it today and will then tell you the delivery fee.",
         reason="The shop has closed down.",
+        found="A thread has come loose on the left sleeve, about an inch long.",
     ),
 }
 
@@ -101,6 +106,10 @@ class Sample(About):
 
     def message(self) -> str:
         return WORDS[self.locale].message
+
+    def asked_inspections(self) -> list[Inspection]:
+        found = WORDS[self.locale].found
+        return [Inspection(item=self.items[0], number=1, verdict=Verdict.DAMAGED, note=found, answer_by=now() + timedelta(days=7))]
 
     def lines(self, invoice: Invoice) -> list[InvoiceLine]:
         return list(invoice._prefetched_objects_cache["lines"])  # type: ignore[attr-defined]
