@@ -34,6 +34,9 @@ class OrderForm(forms.Form):
     def build(self) -> None:
         """Add the fields that this order needs."""
 
+    def open_with(self, asked: Mapping[str, Any]) -> None:
+        """What a link to the dialog chose already."""
+
     @property
     def seen_version(self) -> int | None:
         return self.cleaned_data.get("version")
@@ -81,7 +84,9 @@ def answer(request: HttpRequest, order_id: int, dialog: Dialog, *, frame: Mappin
         raise PermissionDenied
     order = reading.load(order_id)
     if request.method != "POST":
-        return _show(request, order, dialog, dialog.form(order, _previewed(request, order)), frame=frame)
+        form = dialog.form(order, _previewed(request, order))
+        form.open_with(request.GET)
+        return _show(request, order, dialog, form, frame=frame)
     form = dialog.form(order, request.POST)
     if not form.is_valid():
         return _show(request, order, dialog, form, frame=frame, status=422)
