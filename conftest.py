@@ -13,6 +13,7 @@ from workflow import append_only
 @pytest.fixture(autouse=True)
 def _settings_of_tests(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path / "media"
+    settings.PRIVATE_ROOT = tmp_path / "private"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

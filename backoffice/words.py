@@ -90,6 +90,8 @@ HAPPENED = {
     "ask": _("Customer asked"),
     "answer": _("Question answered"),
     "message": _("Message written"),
+    "photos_added": _("Photos added"),
+    "photo_removed": _("Photo removed"),
     "no_answer": _("Message read, needs no answer"),
     "take": _("Taken"),
     "give": _("Given to a colleague"),

@@ -49,3 +49,5 @@ def _unsafe() -> Iterator[tuple[str, str]]:
     for name in SECURE_BASES:
         if urlsplit(getattr(settings, name)).scheme != "https":
             yield name, "must begin with https://"
+    if settings.S3_ENDPOINT_URL and urlsplit(settings.S3_ENDPOINT_URL).scheme != "https":
+        yield "S3_ENDPOINT_URL", "must begin with https://"

@@ -50,6 +50,7 @@ JOBS = (
     Job("orders: remind customers", "workflow.jobs.send_reminders", minutes=10),
     Job("orders: complete what was delivered long ago", "workflow.jobs.complete_orders", minutes=HOURLY),
     Job("parcels: ask the couriers", "workflow.jobs.poll_couriers", minutes=5),
+    Job("photos: clear files that nobody needs", "workflow.jobs.sweep_photos", minutes=6 * HOURLY, cluster="slow"),
     Job("exchange rate: refresh", "workflow.jobs.refresh_exchange_rate", minutes=HOURLY),
     Job("figures: reckon today's", "workflow.jobs.reckon_figures", minutes=10, cluster="slow"),
     Job("accounts: clear expired sessions", "core.accounts.sessions.clear_expired", minutes=24 * HOURLY),

@@ -216,6 +216,12 @@ TIME_ZONE = "Asia/Seoul"  # staff work in Seoul; the API answers with the zone w
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 MEDIA_ROOT = VAR_DIR / "media"
+#: photos and the like, handed out against signed links alone (workflow/photos.py)
+PRIVATE_ROOT = VAR_DIR / "private"
+# Where S3_BUCKET is set they lie there instead, at AWS or at S3_ENDPOINT_URL.
+S3_BUCKET = required("S3_BUCKET", "")
+S3_REGION = env.str("S3_REGION", "ap-northeast-2")
+S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", "").rstrip("/")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -223,6 +229,19 @@ STORAGES = {
         if PRODUCTION
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
+    "private": {
+        "BACKEND": "integrations.storage.PrivateBucket",
+        "OPTIONS": {
+            "bucket_name": S3_BUCKET,
+            "region_name": S3_REGION,
+            "endpoint_url": S3_ENDPOINT_URL or None,
+            # Where they are not given, the machine's own role signs.
+            "access_key": env.str("AWS_ACCESS_KEY_ID", "") or None,
+            "secret_key": env.str("AWS_SECRET_ACCESS_KEY", "") or None,
+        },
+    }
+    if S3_BUCKET
+    else {"BACKEND": "integrations.storage.PrivateDisk"},
 }
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise looks before `collectstatic` has filled it
 WHITENOISE_USE_FINDERS = not PRODUCTION

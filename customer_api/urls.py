@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from customer_api import pay, webhooks
+from customer_api import pay, photos, webhooks
 from customer_api.api import api
 from customer_api.door import door, unknown
 
@@ -11,6 +11,7 @@ urlpatterns = [
     re_path(r"^api(/.*)?$", door(unknown)),
     path("pay/<str:token>", pay.pay, name="pay"),
     path("pay/<str:token>/wait", pay.wait, name="pay_wait"),
+    path("photos/<str:token>", photos.photo, name="photo"),
     path("webhooks/stripe", webhooks.stripe),
     re_path(r"^webhooks(/.*)?$", door(unknown)),
 ]

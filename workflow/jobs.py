@@ -15,7 +15,7 @@ from django.utils.timezone import localdate, now
 from core.accounts.models import User
 from integrations import exchange_rate
 from integrations.base import ProviderError
-from workflow import adjustments, figures, notices, pricing, reconciliation, settlement, stuck, tracking
+from workflow import adjustments, figures, notices, photos, pricing, reconciliation, settlement, stuck, tracking
 from workflow.models import (
     Attempt,
     AttemptStatus,
@@ -103,6 +103,11 @@ def reconcile_for(span: str, user_id: int) -> int:
 
 def _mended(report: Reconciliation | None) -> int:
     return int(report.counts["changed"]) if report else 0
+
+
+def sweep_photos() -> int:
+    """Delete the files of removed photos, and files whose process was killed before their row; the number deleted."""
+    return photos.sweep()
 
 
 def show_what_is_stuck() -> int:

@@ -27,6 +27,7 @@ GOOD = {
     "TWILIO_AUTH_TOKEN": "check",
     "TWILIO_FROM": "+15005550006",
     "EXIMBANK_AUTH_KEY": "check",
+    "S3_BUCKET": "bidangil-private",
     "EMAIL_URL": "smtp+tls://check:check@mail.bidangil.example:587",
 }
 
@@ -45,7 +46,7 @@ def test_good_settings_start():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("SECRET_KEY", "short-but-unlucky"), ("EMAIL_URL", ""), ("STRIPE_SECRET_KEY", "sk_test_sandbox")]
+    ("name", "value"), [("SECRET_KEY", "short-but-unlucky"), ("EMAIL_URL", ""), ("S3_BUCKET", ""), ("STRIPE_SECRET_KEY", "sk_test_sandbox")]
 )
 def test_an_unsafe_setting_stops_the_start_by_name_and_its_value_is_not_told(name, value):
     said = start(**{"DATABASE_URL": "sqlite:////tmp/never-used.sqlite3", name: value})
@@ -65,6 +66,7 @@ def test_an_unsafe_setting_stops_the_start_by_name_and_its_value_is_not_told(nam
         ("DEBUG", True, "DEBUG"),
         ("MYSQL", False, "DATABASE_URL"),
         ("STRIPE_API_BASE", "http://127.0.0.1:8001/stripe", "STRIPE_API_BASE"),
+        ("S3_ENDPOINT_URL", "http://files.example", "S3_ENDPOINT_URL"),
     ],
 )
 def test_each_rule_names_its_variable(good_settings, setting, value, variable):
