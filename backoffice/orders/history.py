@@ -154,7 +154,6 @@ FACTS: dict[str, tuple[Any, Callable[[Any], str]]] = {
     "our_fault": (_("our fault"), _yes),
     "photos": (_("photos"), lambda numbers: ", ".join(f"#{number}" for number in numbers)),
     "photo": (_("photo"), lambda number: f"#{number}"),
-    "item": (_("item"), lambda position: f"#{position}"),
     "parcel": (_("parcel"), lambda position: f"#{position}"),
     "removed": (_("removed parcel"), lambda position: f"#{position}"),
     "parcels": (_("parcels"), str),

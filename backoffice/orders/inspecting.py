@@ -2,7 +2,7 @@
 buttons. The rules: `workflow/inspections.py`, and `work.undo_arrival`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,10 @@ from django.utils.translation import gettext_lazy as _
 from backoffice.access import acting
 from backoffice.orders.dialogs import Dialog, OrderForm
 from core.errors import BidangilError
-from workflow import inspection_rows, inspection_words, inspections, work
+from workflow import inspection_rows, inspection_words, inspections, photos, work
 from workflow.guards import live_items
 from workflow.models import Choice, Inspection, Item, ItemStatus, Order, Outcome, Verdict
+from workflow.photos import Link, Subject
 from workflow.transitions import ASKERS, By
 
 TONES = {Verdict.OK: "good", Verdict.WRONG: "bad", Verdict.DAMAGED: "bad", Verdict.MISSING: "staff", Verdict.PROHIBITED: "bad"}
@@ -44,9 +45,13 @@ class Panel:
         return self.found[-1] if self.found and self.found[-1].is_open else None
 
     @property
-    def rows(self) -> list[tuple[Inspection, str]]:
-        """Newest first, with the tone of the verdict."""
-        return [(one, TONES[Verdict(one.verdict)]) for one in reversed(self.found)]
+    def rows(self) -> list[tuple[Inspection, str, list[Link]]]:
+        """Newest first, with the tone of the verdict and the photos."""
+        return [(one, TONES[Verdict(one.verdict)], self._photos(one)) for one in reversed(self.found)]
+
+    @staticmethod
+    def _photos(inspection: Inspection) -> list[Link]:
+        return photos.links(photos.live(inspection), lifetime=photos.FOR_STAFF)
 
     @property
     def _is_time(self) -> bool:
@@ -156,9 +161,10 @@ class InspectDialog(Dialog):
     def makes_sense(self, order: Order, *, by: By) -> bool:
         return order.state in inspections.STATES and bool(by.roles & self.roles) and bool(live_items(order))
 
-    def save(self, order: Order, form: InspectForm, *, by: By) -> None:
+    def save(self, order: Order, form: InspectForm, *, by: By) -> list[str]:
+        """The verdict first: a photo that cannot be taken leaves it standing, and may be added afterwards."""
         said = form.cleaned_data
-        inspections.inspect_item(
+        inspection = inspections.inspect_item(
             order.pk,
             item_id=said["item"],
             verdict=said["verdict"],
@@ -167,6 +173,18 @@ class InspectDialog(Dialog):
             by=by,
             seen_version=form.seen_version,
         )
+        return _add_photos(inspection, form.files.getlist("photos"), by=by)
+
+
+def _add_photos(inspection: Inspection, uploads: Sequence[Any], *, by: By) -> list[str]:
+    """Why which could not be added."""
+    if not uploads:
+        return []
+    try:
+        added = photos.add_photos(inspection.item.order_id, uploads=uploads, subject=Subject(inspection_id=inspection.pk), by=by)
+    except BidangilError as refused:
+        return [str(refused)]
+    return [f"{name}: {why}" for name, why in added.refused]
 
 
 # --- Asking the customer --------------------------------------------------------------------------------------------------

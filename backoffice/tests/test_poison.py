@@ -148,6 +148,9 @@ def extra_pages(order: Order, words: Words, *, refund: Refund) -> list[str]:
     return [
         "/admin/",
         "/admin/unapplied/",
+        "/admin/inspections/",
+        f"/admin/arrivals/?q={order.number}",
+        f"/admin/arrivals/?q={searched}",
         "/admin/letters/",
         *(f"/admin/letters/{kind}/?order={order.number}" for kind in ("request_quote", "ask", "ship", "remind_question_open")),
         *(f"/admin/letters/{kind}/{locale}/mail/?order={order.number}" for kind in ("request_quote", "ask") for locale in ("ko", "en")),

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from core.accounts.models import User
 from customer_api.schema import Out, language
-from workflow import photo_links, transitions
+from workflow import photos, transitions
 from workflow.invoices import Change, Changes, line_title, what_changed
 from workflow.models import Inspection, Invoice, InvoiceKind, InvoiceLine, Item, Order, Parcel, Photo, TrackingEvent
 from workflow.process import State, Step
@@ -244,7 +244,9 @@ def _inspection(found: Inspection | None) -> InspectionOut | None:
 
 
 def _photo(photo: Photo) -> PhotoOut:
-    return PhotoOut(**photo_links.links(photo)._asdict())
+    base = settings.PUBLIC_BASE_URL
+    url, small_url = photos.signed_url(photo), photos.signed_url(photo, small=True)
+    return PhotoOut(url=base + url, small_url=base + small_url, expires_at=photos.link_ends_at())
 
 
 def _invoice(invoice: Invoice, *, among: list[Invoice]) -> InvoiceOut:

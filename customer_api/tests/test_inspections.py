@@ -47,6 +47,7 @@ def test_an_item_shows_what_was_found(app, order):
     }  # fmt: skip
     assert at.startswith("20")
     assert [sorted(photo) for photo in photos] == [["expires_at", "small_url", "url"]]
+    assert all(photo[name].startswith("http://") and "/photos/" in photo[name] for photo in photos for name in ("url", "small_url"))
     assert second["inspection"] is None
     assert app.get("/orders")["items"][0]["items"][0]["inspection"]["verdict"] == "damaged"
 
