@@ -383,7 +383,9 @@ UNFOLD = {
     "ENVIRONMENT": "backoffice.site.environment",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "backoffice.site.favicon"}],
     "STYLES": [_asset(f"{name}.css") for name in ("backoffice", "order", "desk", "sign_in", "goods", "warehouse")],
-    "SCRIPTS": [_asset(f"{name}.js") for name in ("backoffice", "live", "totals", "desk", "keys", "today", "screening", "imports")],
+    "SCRIPTS": [
+        _asset(f"{name}.js") for name in ("backoffice", "live", "totals", "desk", "keys", "today", "screening", "imports", "warehouse")
+    ],
     "SIDEBAR": {"navigation": "backoffice.sidebar.navigation"},
     "ACCOUNT": {
         "navigation": [

@@ -42,6 +42,10 @@ def found(verdict: str, *, locale: str) -> str:
     return FOUND["ko" if locale == "ko" else "en"][Verdict(verdict)]
 
 
+def wish(choice: str, *, locale: str) -> str:
+    return CHOICES["ko" if locale == "ko" else "en"][Choice(choice)]
+
+
 def question(inspections: Sequence[Inspection], *, locale: str) -> str:
     """As it is proposed to staff, who may change it."""
     locale = "ko" if locale == "ko" else "en"
@@ -52,5 +56,5 @@ def question(inspections: Sequence[Inspection], *, locale: str) -> str:
 
 def answer(item: Item, choice: Choice, text: str, *, locale: str) -> str:
     """The customer's message in the thread."""
-    said = f"{item}: {CHOICES['ko' if locale == 'ko' else 'en'][choice]}."
+    said = f"{item}: {wish(choice, locale=locale)}."
     return f"{said}\n{text}" if text else said

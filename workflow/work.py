@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.errors import Invalid
 from integrations.couriers import COURIERS
+from integrations.tracking_numbers import normalise
 from workflow import courier_settings, differences, hints, inspection_rows, restrictions
 from workflow.entry_rules import (
     MAX_PRICE_KRW,
@@ -47,6 +48,7 @@ def _task(name: str, states: Iterable[State], roles: Iterable[Role]) -> Task:
 SCREEN = _task("screen_items", [State.QUOTE_REQUESTED, State.QUOTE_APPROVED], [Role.BUYER])
 PRICE = _task("price_items", [State.QUOTE_REQUESTED, State.QUOTE_APPROVED], [Role.BUYER])
 BUY = _task("buy_items", [State.ITEMS_PAID], [Role.BUYER])
+EXPECT = _task("expect_items", [State.ITEMS_PAID, State.ITEMS_PURCHASED], [Role.BUYER, Role.WAREHOUSE])
 RECEIVE = _task("receive_items", [State.ITEMS_PURCHASED], [Role.WAREHOUSE])
 #: a button, not one of the forms
 UNDO_ARRIVAL = _task("undo_arrival", RECEIVE.states, [Role.WAREHOUSE])
@@ -55,7 +57,7 @@ SET_FEE = _task("set_delivery_fee", [State.AT_WAREHOUSE], [Role.WAREHOUSE, Role.
 LABEL = _task("label_parcels", [State.DELIVERY_PAID, State.SHIPPED], [Role.WAREHOUSE])
 #: nothing is typed in with it, so it is a button and not one of the forms
 LOOK = _task("look_now", [State.SHIPPED], [Role.WAREHOUSE, Role.SUPPORT])
-TASKS = (SCREEN, PRICE, BUY, RECEIVE, PACK, SET_FEE, LABEL)
+TASKS = (SCREEN, PRICE, BUY, RECEIVE, EXPECT, PACK, SET_FEE, LABEL)
 
 
 def tasks_open(order: Order, *, by: By) -> list[Task]:
@@ -163,6 +165,22 @@ def buy_items(order_id: int, *, purchases: Mapping[int, Mapping[str, Any]], by: 
         changed.append(item)
     Item.objects.bulk_update(changed, ["shop_order_number", "paid_price_krw", "status"])
     return _finish(order, BUY, by=by, facts={"paid_krw": {str(i.position): i.paid_price_krw for i in changed}})
+
+
+@retried
+@transaction.atomic
+def expect_items(order_id: int, *, numbers: Mapping[int, str], by: By, seen_version: int | None = None) -> Order:
+    """The numbers of the shops' parcels to us, by item id; empty takes one back. The warehouse scans them (`arrivals.find`)."""
+    order = _begin(order_id, EXPECT, by=by, seen_version=seen_version)
+    changed = []
+    for item_id, said in numbers.items():
+        item = _item(order, item_id)
+        if not item.is_live:
+            raise Invalid(_("This item is no longer part of the order."), field="item")
+        item.inbound_number = normalise(said)
+        changed.append(item)
+    Item.objects.bulk_update(changed, ["inbound_number"])
+    return _finish(order, EXPECT, by=by, facts={"inbound": {str(i.position): i.inbound_number for i in changed}})
 
 
 @retried

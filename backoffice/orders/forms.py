@@ -255,3 +255,17 @@ class ReceiveForm(EntryForm):
         said = self.cleaned_data
         is_fine = said["inspected"] != "0"
         work.receive_items(self.order.pk, item_ids=said["item"], inspected=is_fine, by=by, seen_version=self.seen_version)
+
+
+class ExpectForm(EntryForm):
+    """The numbers on the parcels that the shops send us, for the warehouse to scan."""
+
+    task, template = work.EXPECT, "backoffice/order/entries/expected.html"
+
+    def build(self) -> None:
+        for item in self.subjects():
+            self.add(item, inbound_number=forms.CharField(max_length=40, required=False, initial=item.inbound_number))
+
+    def save(self, *, by: By) -> None:
+        numbers = {item.pk: self.said("inbound_number", item) for item in self.subjects()}
+        work.expect_items(self.order.pk, numbers=numbers, by=by, seen_version=self.seen_version)

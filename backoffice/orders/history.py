@@ -127,6 +127,7 @@ FACTS: dict[str, tuple[Any, Callable[[Any], str]]] = {
     "proof": (_("proof"), str),
     "items": (_("items"), _statuses),
     "item": (_("item"), lambda position: f"#{position}"),
+    "inbound": (_("shops' parcels"), lambda numbers: ", ".join(f"{position}: {number or '–'}" for position, number in numbers.items())),
     "asked": (_("items"), lambda positions: ", ".join(f"#{position}" for position in positions)),
     "inspection": (_("inspection"), lambda number: f"#{number}"),
     "verdict": (_("found"), lambda verdict: str(Verdict(verdict).label)),

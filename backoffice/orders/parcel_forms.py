@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.numbers import WholeField
-from backoffice.orders.forms import BuyForm, EntryForm, PriceForm, ReceiveForm, ScreenForm
+from backoffice.orders.forms import BuyForm, EntryForm, ExpectForm, PriceForm, ReceiveForm, ScreenForm
 from workflow import courier_settings, work
 from workflow.guards import live_items
 from workflow.models import Order, Parcel
@@ -139,5 +139,5 @@ class LabelForm(EntryForm):
 
 
 FORMS: dict[str, type[EntryForm]] = {
-    form.task.name: form for form in (ScreenForm, PriceForm, BuyForm, ReceiveForm, PackForm, FeeForm, LabelForm)
+    form.task.name: form for form in (ScreenForm, PriceForm, BuyForm, ReceiveForm, ExpectForm, PackForm, FeeForm, LabelForm)
 }

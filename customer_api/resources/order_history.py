@@ -32,6 +32,7 @@ HAPPENED: Mapping[str, Any] = {
     "price_items": _("Items priced"),
     "buy_items": _("Items bought"),
     "receive_items": _("Items arrived"),
+    "expect_items": _("Parcels of the shops under way to us"),
     "undo_arrival": _("Arrival taken back"),
     "inspect": _("Item inspected"),
     "undo_inspection": _("Inspection taken back"),
