@@ -28,9 +28,11 @@ from workflow.models import (
     Dispute,
     ExportLog,
     ImportBatch,
+    Item,
     LedgerEntry,
     LedgerKind,
     Order,
+    Photo,
     PriceSave,
     Reconciliation,
     Refund,
@@ -56,6 +58,7 @@ BY_ROUTE: dict[tuple[str, str], list[str]] = {
     ("workflow/order/<int:order_id>/refund/", "name"): ["approve", "decline", "again", "hand"],
     ("workflow/order/<int:order_id>/unapplied/", "what"): ["apply", "give-back"],
     ("workflow/order/<int:order_id>/write/", "name"): ["message", "note"],
+    ("workflow/order/<int:order_id>/photos/", "kind"): ["item"],
     ("imports/template/", "kind"): ["prices"],
     ("imports/template/", "form"): ["csv"],
     ("imports/sample/", "kind"): ["tracking"],
@@ -68,6 +71,8 @@ BY_ROUTE: dict[tuple[str, str], list[str]] = {
 MODELS = {
     "workflow/order/<int:order_id>/refund/<int:pk>/": Refund,
     "workflow/order/<int:order_id>/unapplied/<int:pk>/": LedgerEntry,
+    "workflow/order/<int:order_id>/photos/<slug:kind>/": Item,
+    "workflow/order/<int:order_id>/photos/<int:photo_id>/": Photo,
     "unapplied/<int:pk>/": LedgerEntry,
     "prices/undo/": PriceSave,
     "imports/": ImportBatch,
@@ -145,7 +150,7 @@ def values_of(name: str, route: str) -> list:
         return ["items"]  # an export that this list does not have
     if name == "order_id":
         return [Order.objects.get(customer__nickname="walked").pk]
-    if name in ("pk", "object_id"):
+    if name in ("pk", "object_id", "photo_id"):
         return [_row_of(route).pk]
     pytest.fail(f"/admin/{route}: say in BY_ROUTE what <{name}> stands for")
     raise AssertionError
@@ -180,6 +185,7 @@ def world(db) -> Order:
         kind="prices", status="ready", file_name="a.csv", sha256="0" * 64, size_bytes=1, read_as="CSV", made_by=person
     )
     ExportLog.objects.create(user=person, list_name="orders", format="csv", rows=1)
+    Photo.objects.create(order=order, item=order.items.first(), key="k", small_key="s", width=1, height=1, bytes=1, added_by=person)
     note_opened(factories.staff(Role.SUPPORT), customer_id=order.customer_id, order=order, fields=["email"])
     assert LedgerEntry.objects.filter(kind=LedgerKind.CAPTURE).exists()
     assert Effect.objects.exists()
