@@ -6,16 +6,19 @@ Unfold's colours. What a page frames is our own, too: a letter as its reader see
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from core.accounts.staff_sessions import ADMIN
 
+#: a photo's link leads on to the bucket, at S3 under its own host
+PHOTOS = settings.S3_ENDPOINT_URL or (settings.S3_BUCKET and f"https://{settings.S3_BUCKET}.s3.{settings.S3_REGION}.amazonaws.com")
 POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self' 'unsafe-eval'",
         "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data:",
+        f"img-src 'self' data: {PHOTOS}".rstrip(),
         "font-src 'self'",
         "connect-src 'self'",
         "form-action 'self'",

@@ -10,8 +10,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
+from django.core.files.base import File
 from django.utils.translation import gettext_lazy as _
 from PIL import Image, ImageCms, ImageOps
 
@@ -59,13 +60,6 @@ class Busy(BidangilError):
     message = _("Busy right now. Please try again in a moment.")
 
 
-class Upload(Protocol):
-    """What Django hands over for an uploaded file."""
-
-    size: int | None
-    file: IO[Any] | None
-
-
 @dataclass(frozen=True)
 class Picture:
     """Two JPEGs of one picture: upright, in sRGB, on white, without metadata."""
@@ -76,7 +70,7 @@ class Picture:
     height: int
 
 
-def read_picture(upload: Upload, *, max_bytes: int = MOST_BYTES) -> Picture:
+def read_picture(upload: File, *, max_bytes: int = MOST_BYTES) -> Picture:
     """Make an uploaded picture anew, or raise PictureRefused with words for whoever sent it."""
     if not upload.size or upload.file is None:
         raise PictureRefused(_("The file is empty."), code="picture_empty")

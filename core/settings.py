@@ -248,6 +248,9 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_AUTOREFRESH = False
 MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", 12 * 1024 * 1024)
 MAX_JSON_BODY_BYTES = env.int("MAX_JSON_BODY_BYTES", 1024 * 1024)
+#: twelve photos of 10 MB at once, put aside on the disk as they come
+MAX_PHOTOS_BODY_BYTES = env.int("MAX_PHOTOS_BODY_BYTES", 125 * 1024 * 1024)
+DATA_UPLOAD_MAX_NUMBER_FILES = 24
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 
@@ -382,9 +385,10 @@ UNFOLD = {
     "SHOW_LANGUAGES": True,
     "ENVIRONMENT": "backoffice.site.environment",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "backoffice.site.favicon"}],
-    "STYLES": [_asset(f"{name}.css") for name in ("backoffice", "order", "desk", "sign_in", "goods", "warehouse")],
+    "STYLES": [_asset(f"{name}.css") for name in ("backoffice", "order", "desk", "sign_in", "goods", "photos", "warehouse")],
     "SCRIPTS": [
-        _asset(f"{name}.js") for name in ("backoffice", "live", "totals", "desk", "keys", "today", "screening", "imports", "warehouse")
+        _asset(f"{name}.js")
+        for name in ("backoffice", "live", "totals", "desk", "keys", "today", "screening", "imports", "photos", "warehouse")
     ],
     "SIDEBAR": {"navigation": "backoffice.sidebar.navigation"},
     "ACCOUNT": {

@@ -4,6 +4,7 @@ Raise a `BidangilError` (core/errors.py) and it becomes one; what django-ninja, 
 same form for what never reaches an endpoint is made by door.py (unknown address, wrong method) and core/web/problems.py.
 """
 
+import errno
 import logging
 import sys
 from collections.abc import Iterable, Mapping
@@ -150,6 +151,10 @@ def unavailable() -> HttpResponse:
     return problem(503, "unavailable", _("Busy right now. Please try again in a moment."), headers={"Retry-After": "1"})
 
 
+def out_of_space() -> HttpResponse:
+    return problem(507, "out_of_space", _("The upload cannot be stored right now."), headers={"Retry-After": "60"})
+
+
 def internal_error() -> HttpResponse:
     return problem(500, "internal_error", _("Something went wrong on our side."))
 
@@ -206,8 +211,10 @@ def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
+    error = sys.exc_info()[1]
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):  # an upload is put aside before any view
+        return out_of_space() if is_ours(request) else HttpResponse(_("The upload cannot be stored right now."), status=507)
     if not is_ours(request):
         return defaults.server_error(request)
     # Django has logged it; a session that could not be read or saved is the database's fault, not ours.
-    error = sys.exc_info()[1]
     return unavailable() if isinstance(error, OperationalError | InterfaceError) else internal_error()

@@ -33,11 +33,11 @@ class PrivateDisk(FileSystemStorage):
         super().__init__(file_permissions_mode=0o600, directory_permissions_mode=0o700)
 
     @property
-    def base_location(self) -> str:  # type: ignore[override]
+    def base_location(self) -> str:
         return str(settings.PRIVATE_ROOT)
 
     @property
-    def location(self) -> str:  # type: ignore[override]
+    def location(self) -> str:
         return os.path.abspath(self.base_location)
 
     @property
@@ -49,7 +49,7 @@ class PrivateDisk(FileSystemStorage):
 
     def _save(self, name: str, content: File) -> str:
         try:
-            return super()._save(name, content)  # type: ignore[misc,no-any-return]
+            return super()._save(name, content)  # type: ignore[misc]
         except OSError:
             with suppress(OSError):  # what was written before the disk was full
                 self.delete(name)
@@ -93,7 +93,7 @@ class PrivateBucket(S3Storage):
 
     def _open(self, name: str, mode: str = "rb") -> File:
         with _speaking():
-            return super()._open(name, mode)  # type: ignore[no-any-return]
+            return super()._open(name, mode)
 
     def delete(self, name: str) -> None:
         with _speaking():
@@ -105,7 +105,7 @@ class PrivateBucket(S3Storage):
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         with _speaking():
-            return super().listdir(path)  # type: ignore[no-any-return]
+            return super().listdir(path)
 
     def get_modified_time(self, name: str) -> Any:
         with _speaking():

@@ -26,7 +26,9 @@ def of_items(item_ids: Collection[int]) -> dict[int, list[Inspection]]:
     statements."""
     rows = Inspection.objects.filter(item__in=item_ids).exclude(outcome=Outcome.UNDONE).order_by("item", "number")
     found: dict[int, list[Inspection]] = {}
-    for inspection in rows.prefetch_related(Prefetch("photos", Photo.objects.filter(removed_at=None).order_by("pk"))):
+    # as `photos.prefetched`, which stands above this module
+    live = Prefetch("photos", Photo.objects.filter(removed_at=None).order_by("pk"))
+    for inspection in rows.prefetch_related(live):
         found.setdefault(inspection.item_id, []).append(inspection)
     return found
 

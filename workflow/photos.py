@@ -177,6 +177,7 @@ def _attach(order_id: int, stored: Sequence[_Stored], *, subject: Subject, by: B
     order = locked_for_staff(order_id, roles=ADDERS, by=by)
     _refuse_surplus(order_id, subject, more=len(stored))
     item = _item_of(order, subject)
+    assert by.user is not None  # who holds a role is somebody
     made = [Photo.objects.create(order=order, **subject.columns, **asdict(one), added_by=by.user) for one in stored]
     facts = {"photos": [photo.pk for photo in made], **_facts(order, item=item, parcel_id=subject.parcel_id)}
     record(order, name="photos_added", from_state=order.state, by=by, facts=facts, live="order.item")

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from backoffice import privacy
 from backoffice.access import background
-from backoffice.orders import customer_view, desk, dialogs, entries, inspecting, moves, page, pressing, reading, receipt
+from backoffice.orders import customer_view, desk, dialogs, entries, inspecting, moves, page, photos, pressing, reading, receipt
 from backoffice.orders.listing import OrderList
 from core import events
 
@@ -40,6 +40,8 @@ class OrderAdmin(OrderList):
             path("<int:order_id>/no-answer/", view(self.no_answer), name="workflow_order_no_answer"),
             path("<int:order_id>/assign/", view(self.assign), name="workflow_order_assign"),
             path("<int:order_id>/here/", background(view(self.here)), name="workflow_order_here"),
+            path("<int:order_id>/photos/<slug:kind>/<int:pk>/", view(self.photos), name="workflow_order_photos"),
+            path("<int:order_id>/photos/<int:photo_id>/remove/", view(self.remove_photo), name="workflow_order_photo_remove"),
             path("<int:order_id>/customer/", view(self.customer_view), name="workflow_order_customer_view"),
             path("<int:order_id>/withdraw/", view(self.withdraw), name="workflow_order_withdraw"),
         ]
@@ -99,6 +101,12 @@ class OrderAdmin(OrderList):
         if not self.has_view_permission(request):
             raise PermissionDenied
         return require_POST(desk.here)(request, order_id)
+
+    def photos(self, request: HttpRequest, order_id: int, kind: str, pk: int) -> HttpResponse:
+        return read_or_post(photos.manage)(request, order_id, kind, pk, frame=self.frame(request))
+
+    def remove_photo(self, request: HttpRequest, order_id: int, photo_id: int) -> HttpResponse:
+        return read_or_post(photos.remove)(request, order_id, photo_id, frame=self.frame(request))
 
     def customer_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
         return require_GET(customer_view.show)(request, order_id, frame=self.frame(request))

@@ -21,7 +21,7 @@ from core.errors import BidangilError
 from workflow import inspection_rows, inspection_words, inspections, photos, work
 from workflow.guards import live_items
 from workflow.models import Choice, Inspection, Item, ItemStatus, Order, Outcome, Verdict
-from workflow.photos import Link, Subject
+from workflow.photos import Subject
 from workflow.transitions import ASKERS, By
 
 TONES = {Verdict.OK: "good", Verdict.WRONG: "bad", Verdict.DAMAGED: "bad", Verdict.MISSING: "staff", Verdict.PROHIBITED: "bad"}
@@ -45,13 +45,9 @@ class Panel:
         return self.found[-1] if self.found and self.found[-1].is_open else None
 
     @property
-    def rows(self) -> list[tuple[Inspection, str, list[Link]]]:
-        """Newest first, with the tone of the verdict and the photos."""
-        return [(one, TONES[Verdict(one.verdict)], self._photos(one)) for one in reversed(self.found)]
-
-    @staticmethod
-    def _photos(inspection: Inspection) -> list[Link]:
-        return photos.links(photos.live(inspection), lifetime=photos.FOR_STAFF)
+    def rows(self) -> list[tuple[Inspection, str]]:
+        """Newest first, with the tone of the verdict."""
+        return [(one, TONES[Verdict(one.verdict)]) for one in reversed(self.found)]
 
     @property
     def _is_time(self) -> bool:

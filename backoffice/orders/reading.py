@@ -11,6 +11,7 @@ from backoffice.orders.journey import journey
 from backoffice.words import TURNS, WAITS_WORDS, tone_of
 from workflow import zones
 from workflow.models import Adjustment, Attempt, Invoice, InvoiceLine, Item, Order, OrderEvent, Refund, StaffTask, TrackingEvent
+from workflow.photos import prefetched
 
 
 def load(order_id: int) -> Order:
@@ -24,6 +25,8 @@ def load(order_id: int) -> Order:
             Prefetch("invoices__lines", InvoiceLine.objects.select_related("item").order_by("position")),
             Prefetch("invoices__attempts", Attempt.objects.order_by("generation")),
             Prefetch("refunds", Refund.objects.select_related("proposed_by", "approved_by").prefetch_related("lines")),
+            prefetched("items__photos"),
+            prefetched("parcels__photos"),
             "ledger",
             "disputes",
             Prefetch("adjustments", Adjustment.objects.select_related("item").order_by("id")),

@@ -10,6 +10,7 @@ from django.utils.timesince import timesince
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from backoffice.orders.strips import Strip
 from backoffice.shops import shop_link
 from backoffice.words import courier_name, effect_words
 from core import money
@@ -78,6 +79,12 @@ def icon(name: str) -> SafeString:
 def shop(url: str) -> dict[str, str]:
     link, host, rest = shop_link(url)
     return {"link": link, "host": host, "rest": rest}
+
+
+@register.inclusion_tag("backoffice/photos/_strip.html", takes_context=True)
+def photos(context: dict[str, Any], owner: Any) -> dict[str, Any]:
+    """The photos of an item, an inspection or a parcel of the page's order; its photos should be prefetched (`workflow.photos`)."""
+    return {"strip": Strip.of(context["request"], context["order"], owner)}
 
 
 @register.filter

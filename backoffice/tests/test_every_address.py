@@ -33,6 +33,7 @@ from workflow.models import (
     LedgerEntry,
     LedgerKind,
     Order,
+    Photo,
     PriceSave,
     Reconciliation,
     Refund,
@@ -59,6 +60,7 @@ BY_ROUTE: dict[tuple[str, str], list[str]] = {
     ("workflow/order/<int:order_id>/unapplied/", "what"): ["apply", "give-back"],
     ("workflow/order/<int:order_id>/write/", "name"): ["message", "note"],
     ("workflow/order/<int:order_id>/inspection/", "what"): ["keep", "again", "undo"],
+    ("workflow/order/<int:order_id>/photos/", "kind"): ["item"],
     ("imports/template/", "kind"): ["prices"],
     ("imports/template/", "form"): ["csv"],
     ("imports/sample/", "kind"): ["tracking"],
@@ -73,6 +75,8 @@ MODELS = {
     "workflow/order/<int:order_id>/unapplied/<int:pk>/": LedgerEntry,
     "workflow/order/<int:order_id>/inspection/<int:pk>/": Inspection,
     "workflow/order/<int:order_id>/undo-arrival/<int:pk>/": Item,
+    "workflow/order/<int:order_id>/photos/<slug:kind>/": Item,
+    "workflow/order/<int:order_id>/photos/<int:photo_id>/": Photo,
     "unapplied/<int:pk>/": LedgerEntry,
     "prices/undo/": PriceSave,
     "imports/": ImportBatch,
@@ -150,7 +154,7 @@ def values_of(name: str, route: str) -> list:
         return ["items"]  # an export that this list does not have
     if name == "order_id":
         return [Order.objects.get(customer__nickname="walked").pk]
-    if name in ("pk", "object_id"):
+    if name in ("pk", "object_id", "photo_id"):
         return [_row_of(route).pk]
     pytest.fail(f"/admin/{route}: say in BY_ROUTE what <{name}> stands for")
     raise AssertionError
@@ -186,6 +190,7 @@ def world(db) -> Order:
         kind="prices", status="ready", file_name="a.csv", sha256="0" * 64, size_bytes=1, read_as="CSV", made_by=person
     )
     ExportLog.objects.create(user=person, list_name="orders", format="csv", rows=1)
+    Photo.objects.create(order=order, item=order.items.first(), key="k", small_key="s", width=1, height=1, bytes=1, added_by=person)
     note_opened(factories.staff(Role.SUPPORT), customer_id=order.customer_id, order=order, fields=["email"])
     assert LedgerEntry.objects.filter(kind=LedgerKind.CAPTURE).exists()
     assert Effect.objects.exists()

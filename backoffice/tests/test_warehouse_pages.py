@@ -184,7 +184,7 @@ def test_a_verdict_with_its_photo_the_question_the_answer_and_the_end(warehouse,
 
     page = warehouse.get(page_url(order)).content.decode()
     assert "Ask the customer what to do." in page
-    shown = page.split('class="bo-found__photos"')[1].split('src="')[1].split('"')[0]
+    shown = page.split("data-inspection=")[1].split('src="')[1].split('"')[0]
     with closing(client.get(shown)) as picture:
         assert picture.headers["Content-Type"] == "image/jpeg"
 

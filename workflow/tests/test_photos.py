@@ -16,8 +16,8 @@ from PIL import Image
 from core.errors import NotFound
 from integrations.storage import PrivateDisk, StorageDown
 from workflow import jobs, photos
-from workflow.models import Inspection, Order, OrderEvent, Photo
-from workflow.process import Role, State
+from workflow.models import Inspection, Order, OrderEvent, Parcel, Photo
+from workflow.process import Role
 from workflow.tests import factories
 from workflow.transitions import By, TransitionRefused
 
@@ -36,7 +36,13 @@ def upload(name: str = "IMG_1.jpg", content: bytes | None = None) -> SimpleUploa
 
 @pytest.fixture
 def order(db) -> Order:
-    return factories.order_at(State.AWAITING_DELIVERY_PAYMENT)
+    return order_with_parcel()
+
+
+def order_with_parcel() -> Order:
+    order = factories.new_order()
+    Parcel.objects.create(order=order, position=1, weight_g=1200, volume_cm3=6000)
+    return order
 
 
 @pytest.fixture
@@ -110,7 +116,7 @@ def test_who_may_add_and_remove(order, warehouse, role, may):
 
 
 def test_subjects_of_another_order_are_not_found(order, warehouse):
-    other = factories.order_at(State.AWAITING_DELIVERY_PAYMENT)
+    other = order_with_parcel()
     item, inspected = order.items.first(), other.items.first()
     inspection = Inspection.objects.create(item=inspected, number=9, verdict="ok", by=warehouse.user)
 
@@ -249,7 +255,7 @@ def test_a_removed_photo_keeps_its_row_loses_its_link_at_once_and_its_files_with
 
 
 def test_another_orders_photo_is_not_removed(order, warehouse):
-    photo = add(factories.order_at(State.AWAITING_DELIVERY_PAYMENT), warehouse)
+    photo = add(order_with_parcel(), warehouse)
 
     with pytest.raises(NotFound):
         photos.remove_photo(order.pk, photo_id=photo.pk, by=warehouse)
