@@ -51,7 +51,7 @@ BUY = _task("buy_items", [State.ITEMS_PAID], [Role.BUYER])
 EXPECT = _task("expect_items", [State.ITEMS_PAID, State.ITEMS_PURCHASED], [Role.BUYER, Role.WAREHOUSE])
 RECEIVE = _task("receive_items", [State.ITEMS_PURCHASED], [Role.WAREHOUSE])
 #: a button, not one of the forms
-UNDO_ARRIVAL = _task("undo_arrival", RECEIVE.states, [Role.WAREHOUSE])
+UNDO_ARRIVAL = Task("undo_arrival", RECEIVE.states, RECEIVE.roles)
 PACK = _task("pack_parcels", [State.AT_WAREHOUSE], [Role.WAREHOUSE])
 SET_FEE = _task("set_delivery_fee", [State.AT_WAREHOUSE], [Role.WAREHOUSE, Role.FINANCE])
 LABEL = _task("label_parcels", [State.DELIVERY_PAID, State.SHIPPED], [Role.WAREHOUSE])

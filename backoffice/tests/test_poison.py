@@ -32,6 +32,7 @@ from workflow.models import (
     Dispute,
     ImportBatch,
     ImportRow,
+    Inspection,
     Item,
     LedgerEntry,
     Order,
@@ -85,6 +86,7 @@ def write_order(order: Order, words: Words, *, turn: int) -> None:
             note=words(piece(1000, number)),
             screening_note=words(piece(500, number)),
             shop_order_number=words(piece(60, number)),
+            inbound_number=words(piece(40, number)),
         )
     User.objects.filter(pk=order.customer_id).update(
         nickname=words(piece(40, turn)), phone=words(piece(20, turn)), email=words(piece(80, turn) + "@x")
@@ -123,6 +125,8 @@ def write_beside(order: Order, words: Words) -> list[str]:
     parcel = order.parcels.first()
     Parcel.objects.filter(pk=parcel.pk).update(tracking_number=words(piece(40, 5)), poll_error=words(piece(300, 5)))
     TrackingEvent.objects.create(parcel=parcel, at=now(), status="exception", text=words(piece(200, 6)), place=words(piece(120, 7)))
+    found = {"note": words(piece(500, 8)), "choice": "other", "answer": words(piece(1000, 9)), "asked_at": now(), "answered_at": now()}
+    Inspection.objects.create(item=order.items.all()[0], number=1, verdict="damaged", by=order.customer, **found)
     OrderMessage.objects.create(order=order, author=order.customer, from_staff=False, text=all_of_it)
     OrderNote.objects.create(order=order, author=order.customer, text=all_of_it)
     batch = import_of(words, person=order.customer)
