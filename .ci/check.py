@@ -30,6 +30,7 @@ PRODUCTION = {
     "TWILIO_AUTH_TOKEN": "check",
     "TWILIO_FROM": "+15005550006",
     "EXIMBANK_AUTH_KEY": "check",
+    "S3_BUCKET": "check",
     "EMAIL_URL": "smtp+tls://check:check@mail.bidangil.example:587",
 }
 

@@ -160,6 +160,7 @@ def extra_pages(order: Order, words: Words, *, refund: Refund) -> list[str]:
         *(f"/admin/letters/{kind}/{locale}/mail/?order={order.number}" for kind in ("request_quote", "ask") for locale in ("ko", "en")),
         f"/admin/letters/ask/?width={searched}&scheme={searched}&order={searched}",
         f"/admin/workflow/refund/{refund.pk}/hand/",
+        f"/admin/workflow/order/{order.pk}/photos/item/{order.items.first().pk}/",
         f"/admin/workflow/ledgerentry/?order={order.number}",
         f"/admin/workflow/ledgerentry/?order={searched}",
         f"/admin/workflow/ledgerentry/?q={searched}&kind={searched}",
