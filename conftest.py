@@ -7,7 +7,48 @@ from django.db import connection
 from django.utils import translation
 from pytest_django.plugin import blocking_manager_key
 
+from core.tests.ground import copies
+from core.tests.ground.copies import Copy
 from workflow import append_only
+
+#: What takes longest begins first: of two workers none then has a long file left when the other is through (.ci/test.py).
+LONG = (
+    "workflow/tests/test_money_machine.py",
+    "core/tests/ground/",
+    "core/tests/test_journey.py",
+    "backoffice/tests/test_browser",
+    "backoffice/tests/test_every_address.py",
+    "workflow/tests/test_event_orders.py",
+    "workflow/tests/test_reconciliation.py",
+    "workflow/tests/test_stripe_faults.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+#: before a test run puts its own in its place
+CONFIGURED_NAME = connection.settings_dict["NAME"]
+AS_MIGRATED = pytest.StashKey[Copy]()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(request, django_db_setup, django_db_blocker, tmp_path_factory):
+    """A picture of it is taken before any test has been at it. Where no test of this run is at it, it is made for the picture."""
+    with django_db_blocker.unblock():
+        is_made_here = connection.settings_dict["NAME"] == CONFIGURED_NAME
+        if is_made_here:
+            connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        request.config.stash[AS_MIGRATED] = copies.taken(connection, tmp_path_factory.mktemp("migrated"))
+        if is_made_here:
+            connection.creation.destroy_test_db(CONFIGURED_NAME, verbosity=0)
+
+
+@pytest.fixture(scope="session")
+def as_migrated(request, django_db_setup) -> Copy:
+    """What a database of its own is made like, for tests with real processes."""
+    return request.config.stash[AS_MIGRATED]
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 Services that are not there are named in the closing lines; REQUIRE_SERVICES=1 (set in .ci/run) turns a missing one into a failure.
 TEST_MYSQL_URL names the server (mysql://root@127.0.0.1:3306/bidangil); its user must be allowed to make databases.
-What is looked at with a browser is looked at once, on MySQL/MariaDB where it is there.
+What is looked at with a browser, and what says nothing about the engine (marked `once`), runs once, on MySQL/MariaDB where it is there.
 """
 # ruff: noqa: T201, S603
 
@@ -55,8 +55,9 @@ def run_suite(name: str, *, database_url: str | None, arguments: list[str]) -> t
     if database_url:
         environment["DATABASE_URL"] = database_url
     print(f"\n=== the suite on {name} ===", flush=True)
-    workers = os.environ.get("TEST_WORKERS", "2")
-    command = [sys.executable, "-m", "pytest", "-n", workers, "--dist", "loadfile", f"--junitxml={report}", *arguments]
+    # file by file in the order of conftest.py, which puts the long ones first
+    spread = ["-n", os.environ.get("TEST_WORKERS", "2"), "--dist", "loadfile", "--no-loadscope-reorder"]
+    command = [sys.executable, "-m", "pytest", *spread, f"--junitxml={report}", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode, report
 
 
@@ -72,7 +73,7 @@ def main(arguments: list[str]) -> int:
     started = time.monotonic()
     missing = {"MySQL/MariaDB": mysql_is_missing(), "Chromium": browser_is_missing()}
     # pytest's last -m holds; what stands in pyproject.toml is said again
-    others = [] if missing["MySQL/MariaDB"] else ["-m", "not nightly and not browser"]
+    others = [] if missing["MySQL/MariaDB"] else ["-m", "not nightly and not browser and not once"]
     runs = [run_suite("SQLite", database_url=None, arguments=[*others, *arguments])]
     if not missing["MySQL/MariaDB"]:
         # clients, stand-ins and drawn receipts know no database, and `make run` is about the embedded one: once is enough

@@ -2,6 +2,9 @@
 
 One per test process, for all the files that ask for `shop` (conftest.py); each file's browser is its own, and so is what it puts into
 the shop. Others have been there before: count what is yours.
+
+Whatever a click, a key or another process sets going takes its time, on a loaded machine a long one. So nothing is read off a page but by
+`expect(...)`, which waits for it, and where a whole page comes anew, `sees` waits until its scripts are there too.
 """
 
 import contextlib
@@ -13,6 +16,7 @@ from functools import cached_property
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from core.tests.ground.actor import Actor
 from core.tests.ground.conftest import Ground, Web
@@ -20,6 +24,10 @@ from core.tests.ground.conftest import Ground, Web
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 #: what a test module says of itself
 IN_A_BROWSER = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH")]
+
+#: for what a loaded machine may take long for; nothing waits longer than it must
+PATIENCE_MS = 40_000
+expect.set_options(timeout=PATIENCE_MS)
 
 PASSWORD = "a-long-enough-one"
 PERSON = f"""
@@ -79,7 +87,7 @@ def chromium() -> Iterator[Any]:
 def new_page(browser: Any, shop: Shop) -> Any:
     """A browser of somebody who has not signed in yet."""
     page = browser.new_context(base_url=shop.web.url, locale="en-US").new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE_MS)
     return page
 
 
@@ -96,6 +104,12 @@ def signed_in(browser: Any, shop: Shop, person: Person) -> Any:
     log_in(page, person)
     page.wait_for_url("**/admin/")
     return page
+
+
+def sees(page: Any, words: str) -> None:
+    """These words, on a page that has loaded: before that its buttons are plain links, without their dialogs."""
+    expect(page.locator(f"text={words}").first).to_be_visible()
+    page.wait_for_load_state()
 
 
 @contextlib.contextmanager

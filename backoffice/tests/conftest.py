@@ -10,6 +10,7 @@ from django.test import Client
 from backoffice.tests import browser
 from core.accounts import staff_sessions
 from core.tests.ground.conftest import Ground, database_of_its_own
+from core.tests.ground.copies import Copy
 from workflow import adjustments
 from workflow.models import Adjustment, LedgerEntry, Order, OrderEvent, Refund, RefundLine
 from workflow.process import Role, State
@@ -48,12 +49,11 @@ def owner(sign_in) -> Client:
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Shop]:
+def shop(tmp_path_factory: pytest.TempPathFactory, as_migrated: Copy) -> Iterator[browser.Shop]:
     directory = tmp_path_factory.mktemp("shop")
-    with database_of_its_own(directory) as database_url:
+    with database_of_its_own(directory, like=as_migrated) as database_url:
         ground = Ground(directory, database_url)
         try:
-            ground.manage("migrate", "--noinput", "-v0")
             yield browser.Shop(ground)
         finally:
             ground.close()

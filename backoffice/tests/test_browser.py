@@ -1,5 +1,6 @@
 """The pages in a real browser over a real web process: live parts, typed values, totals while typing, dialogs."""
 
+import re
 import time
 from base64 import b32decode
 from collections.abc import Iterator
@@ -7,8 +8,10 @@ from typing import Any
 
 import pytest
 from django_otp.oath import TOTP
+from playwright.sync_api import TimeoutError as NotYet
+from playwright.sync_api import expect
 
-from backoffice.tests.browser import IN_A_BROWSER, Person, Shop, log_in, no_script_fails, signed_in
+from backoffice.tests.browser import IN_A_BROWSER, Person, Shop, log_in, no_script_fails, sees, signed_in
 
 pytestmark = IN_A_BROWSER
 
@@ -97,38 +100,40 @@ def test_a_colleagues_change_appears_and_what_was_typed_stays(shop: Shop, page: 
     # given a price typed and not yet saved
     order = orders[0]
     page.goto(f"/admin/workflow/order/{order}/change/")
-    page.locator("[name^=price_krw]").first.fill("4711")
+    price = page.locator("[name^=price_krw]").first
+    price.fill("4711")
     # when a colleague holds the order
     shop.run(HOLD.format(order=order, colleague=colleague.pk))
     # then the page says so by itself, and the typed value is still there
-    page.wait_for_selector("#order-next >> text=a colleague was here")
-    assert page.locator("[name^=price_krw]").first.input_value() == "4711"
-    assert page.locator("#changed").is_visible()
+    expect(page.locator("#order-next")).to_contain_text("a colleague was here")
+    expect(page.locator("#changed")).to_be_visible()
+    expect(price).to_have_value("4711")
     # and saving on top of the unseen change is refused with everything kept
     page.click("text=Save prices")
-    page.wait_for_selector("text=Somebody changed this order meanwhile")
-    assert page.locator("[name^=price_krw]").first.input_value() == "4711"
-    assert page.locator(".bo-meanwhile >> text=Put on hold").is_visible()
+    sees(page, "Somebody changed this order meanwhile")
+    expect(price).to_have_value("4711")
+    expect(page.locator(".bo-meanwhile >> text=Put on hold")).to_be_visible()
 
 
 def test_the_home_page_follows_without_reload(shop: Shop, page: Any) -> None:
-    # given the home page, looked at with the keyboard
-    page.goto("/admin/")
+    # given the home page, which hears what happens from now on, looked at with the keyboard
+    with page.expect_response("**/admin/events"):
+        page.goto("/admin/")
     page.evaluate("window.stillTheSamePage = true")
 
-    def count(queue: str) -> int:
-        return int(page.locator(f"[data-queue={queue}] .bo-queue__count").inner_text())
+    def count(queue: str) -> Any:
+        return page.locator(f"[data-queue={queue}] .bo-queue__count")
 
-    requested, approved = count("quote_requested"), count("quote_approved")
-    assert "on hold" in page.locator("[data-queue=quote_approved]").inner_text()
+    requested, approved = (int(count(queue).inner_text()) for queue in ("quote_requested", "quote_approved"))
+    expect(page.locator("[data-queue=quote_approved]")).to_contain_text("on hold")
     page.locator("[data-queue=quote_requested] a").first.focus()
     # when a request comes in, a colleague moves another one, and a task is put before staff
     shop.run(MEANWHILE)
     # then the cards and the sidebar say so by themselves, and the focus is where it was
-    page.wait_for_selector(f"[data-queue=quote_requested] .bo-queue__count:text-is('{requested + 1}')")
-    assert count("quote_approved") == approved + 1
-    page.wait_for_selector("#nav-sidebar-apps a[href='/admin/workflow/stafftask/'] >> text=1")
-    assert page.evaluate("document.activeElement.closest('[data-queue]').dataset.queue") == "quote_requested"
+    expect(count("quote_approved")).to_have_text(str(approved + 1))
+    expect(count("quote_requested")).to_have_text(str(requested + 1))
+    expect(page.locator("#nav-sidebar-apps a[href='/admin/workflow/stafftask/'] >> text=1")).to_be_visible()
+    expect(page.locator("[data-queue=quote_requested] a:focus")).to_have_count(1)
     assert page.evaluate("window.stillTheSamePage")
     # and while the tab is hidden nothing is fetched; it is made good for as soon as somebody looks
     page.evaluate(HIDDEN.format("true"))
@@ -138,7 +143,7 @@ def test_the_home_page_follows_without_reload(shop: Shop, page: Any) -> None:
     page.wait_for_timeout(1300)
     assert [url for url in asked if url.endswith("/admin/today/")] == []
     page.evaluate(HIDDEN.format("false"))
-    page.wait_for_selector(f"[data-queue=quote_requested] .bo-queue__count:text-is('{requested + 2}')")
+    expect(count("quote_requested")).to_have_text(str(requested + 2))
 
 
 def test_the_total_while_typing_is_what_the_customer_is_billed(shop: Shop, page: Any, orders: list[int]) -> None:
@@ -147,16 +152,20 @@ def test_the_total_while_typing_is_what_the_customer_is_billed(shop: Shop, page:
     page.goto(f"/admin/workflow/order/{order}/change/")
     for field, typed in zip(page.locator("[name^=price_krw]").all(), ["12,345", "₩6,789"], strict=True):
         field.fill(typed)
-    shown = page.locator("[data-total-usd]").inner_text()
+    # 12,345 and 2 x 6,789 won at 1,391.25, each rounded, and 4 % of the sum
+    expect(page.locator("[data-total-usd]")).to_have_text("$19.38")
     # when they are saved and confirmed in the dialog
+    confirm_prices(page)
+    # then the bill is what was shown
+    assert shop.run(BILLED.format(order=order)) == "1938"
+
+
+def confirm_prices(page: Any) -> None:
     page.click("text=Save prices")
-    page.wait_for_selector("text=Prices: saved.")
+    sees(page, "Prices: saved.")
     page.click("a[data-move=confirm_item_prices]")
     page.locator("dialog button.bo-button--primary").click()
-    page.wait_for_selector("text=“Confirm item prices” is done.")
-    # then the bill is what was shown: 12,345 and 2 x 6,789 won at 1,391.25, each rounded, and 4 % of the sum
-    assert shown == "$19.38"
-    assert shop.run(BILLED.format(order=order)) == "1938"
+    sees(page, "“Confirm item prices” is done.")
 
 
 @pytest.fixture
@@ -180,16 +189,12 @@ def test_so_it_is_with_flat_parts_a_minimum_and_tiers(shop: Shop, page: Any, pri
     page.goto(f"/admin/workflow/order/{order}/change/")
     for field, typed in zip(page.locator("[name^=price_krw]").all(), prices, strict=True):
         field.fill(typed)
-    shown = page.locator("[data-total-usd]").inner_text(), page.locator("[data-fee-words]").inner_text()
-    page.click("text=Save prices")
-    page.wait_for_selector("text=Prices: saved.")
-    page.click("a[data-move=confirm_item_prices]")
-    page.locator("dialog button.bo-button--primary").click()
-    page.wait_for_selector("text=“Confirm item prices” is done.")
+    expect(page.locator("[data-total-usd]")).to_have_text(shown_total)
+    expect(page.locator("[data-fee-words]")).to_have_text(shown_fee)
+    confirm_prices(page)
 
     billed = int(shop.run(BILLED.format(order=order)))
-    assert shown == (f"${billed // 100}.{billed % 100:02d}", shown_fee)
-    assert shown[0] == shown_total
+    assert shown_total == f"${billed // 100}.{billed % 100:02d}"
 
 
 def test_what_goes_back_is_worked_out_while_one_ticks(page: Any, orders: list[int]) -> None:
@@ -198,8 +203,8 @@ def test_what_goes_back_is_worked_out_while_one_ticks(page: Any, orders: list[in
     dialog = page.locator("dialog.bo-modal")
     dialog.locator("input[type=checkbox]").first.check()
     # 7.19 of the line and 0.29 of the service fee
-    dialog.locator(".bo-bill__total >> text=$7.48").wait_for()
-    assert dialog.locator("[name=preview]").is_hidden()
+    expect(dialog.locator(".bo-bill__total >> text=$7.48")).to_be_visible()
+    expect(dialog.locator("[name=preview]")).to_be_hidden()
     page.click("dialog [data-close]")
 
 
@@ -214,30 +219,29 @@ def test_a_refund_is_summed_while_typing_and_says_whether_a_second_person_is_nee
     fields.nth(0).fill("$1.5")
     dialog.locator("[data-fill=line]").nth(1).click()
     # then the sum is right and one person may do it
-    assert dialog.locator("[data-total]").inner_text() == "$30.25"
-    assert dialog.locator("[data-second-words]").is_hidden()
+    expect(dialog.locator("[data-total]")).to_have_text("$30.25")
+    expect(dialog.locator("[data-second-words]")).to_be_hidden()
     # and what is no sum, or more than is left, is marked
     fields.nth(0).fill("7.20")
-    assert "bo-input--bad" in (fields.nth(0).get_attribute("class") or "")
+    expect(fields.nth(0)).to_have_class(re.compile("bo-input--bad"))
     # and everything is the whole bill, which needs a second person
     dialog.locator("[data-fill=everything]").click()
-    assert dialog.locator("[data-total]").inner_text() == "$680.24"
-    assert dialog.locator("[data-second-words]").is_visible()
-    assert dialog.locator("[data-alone-words]").is_hidden()
+    expect(dialog.locator("[data-total]")).to_have_text("$680.24")
+    expect(dialog.locator("[data-second-words]")).to_be_visible()
+    expect(dialog.locator("[data-alone-words]")).to_be_hidden()
     dialog.locator("select[name=reason]").select_option("late")
     dialog.locator("button[type=submit]").click()
-    page.wait_for_selector("text=The refund is decided.")
-    assert "needs a second person" in page.locator("#order-money").inner_text()
+    sees(page, "The refund is decided.")
+    expect(page.locator("#order-money")).to_contain_text("needs a second person")
 
 
 def test_a_dialog_closes_without_a_trace(page: Any, orders: list[int]) -> None:
     order = orders[0]
     page.goto(f"/admin/workflow/order/{order}/change/")
     page.click("a[data-move=cancel]")
-    page.wait_for_selector("dialog.bo-modal")
-    page.click("dialog [data-close]")
-    page.wait_for_selector("dialog.bo-modal", state="detached")
-    assert page.url.endswith(f"/admin/workflow/order/{order}/change/")
+    page.click("dialog.bo-modal [data-close]")
+    expect(page.locator("dialog.bo-modal")).to_have_count(0)
+    expect(page).to_have_url(re.compile(f"/admin/workflow/order/{order}/change/$"))
 
 
 def code_of(secret: str, *, steps: int = 0) -> str:
@@ -261,20 +265,25 @@ def test_signing_in_with_a_code_and_with_a_recovery_code(shop: Shop, chromium: A
     # given an app that has read the secret
     other.goto("/admin/two-step/")
     other.click("text=Set up")
-    assert other.locator(".bo-qr svg").bounding_box()["width"] > 150
+    picture = other.locator(".bo-qr svg")
+    expect(picture).to_be_visible()
+    assert picture.bounding_box()["width"] > 150
     other.click("summary")
-    secret = other.locator("[data-secret]").inner_text().replace(" ", "")
+    shown = other.locator("[data-secret]")
+    expect(shown).to_be_visible()
+    secret = shown.inner_text().replace(" ", "")
     other.fill("[name=code]", code_of(secret))
     other.click("text=Confirm")
-    recovery = other.locator(".bo-codes li").all_inner_texts()
-    assert len(recovery) == 10
+    codes = other.locator(".bo-codes li")
+    expect(codes).to_have_count(10)
+    recovery = codes.all_inner_texts()
     other.click("text=I have kept them")
-    other.wait_for_selector("text=Recovery codes left")
+    sees(other, "Recovery codes left")
     # when the person signs in anew, a wrong code is refused and the next right one lets them in
     log_out()
     log_in(other, colleague)
     give("abc123")
-    other.wait_for_selector("text=The code is wrong or was used before")
+    sees(other, "The code is wrong or was used before")
     give(code_of(secret, steps=1))
     other.wait_for_url("**/admin/")
     # and without the phone a recovery code does
@@ -283,7 +292,7 @@ def test_signing_in_with_a_code_and_with_a_recovery_code(shop: Shop, chromium: A
     give(recovery[0])
     other.wait_for_url("**/admin/")
     other.goto("/admin/two-step/")
-    assert "9" in other.locator(".bo-facts").inner_text()
+    expect(other.locator(".bo-facts")).to_contain_text("9")
     other.context.close()
 
 
@@ -302,10 +311,10 @@ def test_poison_does_nothing_in_a_browser(shop: Shop, page: Any) -> None:
         for part in page.locator("bdi:visible").all()[:6]:
             part.hover(force=True)
         assert page.evaluate("[typeof window.poisoned, document.baseURI === location.href]") == ["undefined", True], path
-    assert page.frame_locator("iframe").first.locator("body").inner_text()
+    expect(page.frame_locator("iframe").first.locator("body")).not_to_be_empty()
     page.goto(f"/admin/workflow/order/{order}/change/")
     page.click("a[data-move=reject_quote]")
-    page.wait_for_selector("dialog.bo-modal")
+    expect(page.locator("dialog.bo-modal")).to_be_visible()
     # then nothing was done, and nothing was asked of anybody else
     assert page.evaluate("typeof window.poisoned") == "undefined"
     assert done == []
@@ -321,29 +330,44 @@ notes.add_note({order}, text="a note from elsewhere", by=colleague)
 """
 
 
+def go_to_the_orders(page: Any) -> None:
+    """G and then O within 1.2 s, which a loaded machine does not manage every time."""
+    for _try in range(5):
+        page.keyboard.press("g")
+        page.keyboard.press("o")
+        try:
+            page.wait_for_url("**/admin/workflow/order/", timeout=8_000)
+        except NotYet:
+            continue
+        return
+    raise AssertionError("G and O lead nowhere")
+
+
 def test_keys_reach_the_page_and_never_what_is_typed_while_a_colleague_is_there(
     shop: Shop, page: Any, orders: list[int], colleague: Person
 ) -> None:
     # given a message begun by its key
     order = orders[2]
     page.goto(f"/admin/workflow/order/{order}/change/")
+    message = page.locator("#message-form textarea")
     page.keyboard.press("m")
+    expect(message).to_be_focused()
     page.keyboard.type("g? order/")
     # when a colleague opens the order and leaves a note
     shop.run(NOTE.format(order=order, colleague=colleague.pk))
     # then both are seen by themselves, and the keys were letters
-    page.wait_for_selector("#order-history >> text=a note from elsewhere")
-    page.wait_for_selector("[data-others] >> text=Also here")
-    assert page.locator("#message-form textarea").input_value() == "g? order/"
-    assert page.locator("dialog").count() == 0
+    expect(page.locator("#order-history")).to_contain_text("a note from elsewhere")
+    expect(page.locator("[data-others]")).to_contain_text("Also here")
+    expect(message).to_have_value("g? order/")
+    expect(page.locator("dialog")).to_have_count(0)
     # and outside the field they are keys
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("?")
-    page.wait_for_selector("dialog[open] .bo-keys")
+    expect(page.locator("dialog[open] .bo-keys")).to_be_visible()
     page.click("dialog [data-close]")
-    page.keyboard.press("g")
-    page.keyboard.press("o")
-    page.wait_for_url("**/admin/workflow/order/")
+    expect(page.locator("dialog")).to_have_count(0)
+    go_to_the_orders(page)
     page.keyboard.press("j")
+    expect(page.locator("tr.bo-row--on")).to_have_count(1)
     page.keyboard.press("Enter")
     page.wait_for_url("**/change/")

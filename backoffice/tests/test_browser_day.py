@@ -3,16 +3,18 @@ their own, over a running web process, worker and stand-ins for Stripe and the c
 """
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
-from backoffice.tests.browser import IN_A_BROWSER, Person, Shop, no_script_fails, signed_in
+from backoffice.tests.browser import IN_A_BROWSER, Person, Shop, no_script_fails, sees, signed_in
 from core.tests.ground.outside import working
 from core.tests.ground.waiting import wait_for
 
-pytestmark = [*IN_A_BROWSER, pytest.mark.timeout(180)]
+pytestmark = [*IN_A_BROWSER, pytest.mark.timeout(400)]
 
 REQUESTS = """
 import json
@@ -93,7 +95,7 @@ class Desk:
         self.sees(f"“{said}” is done.")
 
     def sees(self, words: str) -> None:
-        self.page.locator(f"text={words}").first.wait_for()
+        sees(self.page, words)
 
     def import_file(self, kind: str, content: str, *, rows: int) -> None:
         """As far as the dry run."""
@@ -141,17 +143,19 @@ def look(shop: Shop, order: int) -> dict[str, Any]:
 def pay(shop: Shop, outside: Any, order: int, kind: str) -> None:
     """The customer does, at Stripe."""
     asked = SESSION.format(order=order, kind=kind)
-    wait_for(lambda: shop.run(asked), seconds=40, why="the worker has opened a session at Stripe")
+    wait_for(lambda: shop.run(asked), seconds=90, why="the worker has opened a session at Stripe")
     outside.pay(shop.run(asked))
 
 
 def wait_for_state(shop: Shop, orders: list[int], state: str) -> None:
-    wait_for(lambda: {look(shop, order)["state"] for order in orders} == {state}, seconds=40, why=f"all are {state}")
+    wait_for(lambda: {look(shop, order)["state"] for order in orders} == {state}, seconds=90, why=f"all are {state}")
 
 
 def fill_each(page: Any, name: str, values: list[str]) -> None:
-    for field, value in zip(page.locator(f"[name^={name}-]").all(), values, strict=True):
-        field.fill(value)
+    fields = page.locator(f"[name^={name}-]")
+    expect(fields).to_have_count(len(values))
+    for place, value in enumerate(values):
+        fields.nth(place).fill(value)
 
 
 def test_a_day(shop: Shop, outside: Any, buyer: Desk, warehouse: Desk) -> None:
@@ -166,8 +170,9 @@ def test_a_day(shop: Shop, outside: Any, buyer: Desk, warehouse: Desk) -> None:
         if order == by_hand:
             buyer.page.locator("[name^=verdict-][value=rejected]").nth(2).check(force=True)
             buyer.page.locator("[name^=topic-]").nth(2).select_option("alcohol")
-            reason = buyer.page.locator("[name^=note-]").nth(2).input_value()
-            assert "주류" in reason  # in the customer's language
+            note = buyer.page.locator("[name^=note-]").nth(2)
+            expect(note).to_have_value(re.compile("주류"))  # in the customer's language
+            reason = note.input_value()
         buyer.save("Save screening", "Screening")
         buyer.press("approve_quote", "Approve quote")
     assert shop.told(TOPIC.format(order=by_hand)) == ["rejected", "alcohol", reason]
@@ -189,14 +194,14 @@ def test_a_day(shop: Shop, outside: Any, buyer: Desk, warehouse: Desk) -> None:
     sheet.locator("[data-cell=name]").first.focus()
     buyer.page.evaluate(PASTE, "모자\t₩20,000\r\nSocks\t3000\r\n")
     sheet.locator("button[name=confirm]").click()
-    sheet.locator("[data-outcome] >> text=Waiting for items payment").wait_for()
+    expect(sheet.locator("[data-outcome]")).to_contain_text("Waiting for items payment")
     assert [item[1:3] for item in look(shop, by_paste)["items"]] == [[20_000, "모자"], [3_000, "Socks"]]
     # and one by a file, which changes nothing before it is confirmed
     buyer.import_file("prices", f"order,item,price\n{numbers[2]},1,15000\n{numbers[2]},2,7000\n", rows=2)
     assert [item[1] for item in look(shop, by_file)["items"]] == [None, None]
     buyer.page.check("input[name=and_move]")
     buyer.page.click("text=Apply all 2 rows")
-    buyer.page.wait_for_selector("#import-result:text-is('applied')")
+    expect(buyer.page.locator("#import-result")).to_have_text("applied")
     assert shop.told(BATCH) == [["applied", 2]]
     wait_for_state(shop, orders, "awaiting_item_payment")
     assert [item[1] for item in look(shop, by_file)["items"]] == [15_000, 7_000]
@@ -205,12 +210,12 @@ def test_a_day(shop: Shop, outside: Any, buyer: Desk, warehouse: Desk) -> None:
     buyer.open(by_hand)
     for order in orders:
         pay(shop, outside, order, "items")
-    buyer.page.locator("#order-head >> text=Items paid, to be bought").wait_for()
+    expect(buyer.page.locator("#order-head")).to_contain_text("Items paid, to be bought")
     wait_for_state(shop, orders, "items_paid")
     # while the warehouse sees nothing to do with it yet
     warehouse.open(by_hand)
-    assert warehouse.page.locator("#order-entries form, [data-move]").count() == 0
     warehouse.sees("Next: Buyer")
+    expect(warehouse.page.locator("#order-entries form, [data-move]")).to_have_count(0)
     address = f"/admin/workflow/order/{by_hand}/do/mark_items_purchased/"
     assert warehouse.page.evaluate(SEND, [address, {"version": look(shop, by_hand)["version"]}]) == 403
 
@@ -224,20 +229,20 @@ def test_a_day(shop: Shop, outside: Any, buyer: Desk, warehouse: Desk) -> None:
         assert look(shop, order)["state"] == "items_purchased"
     assert [item[3] for item in look(shop, by_hand)["items"]] == [f"S-{by_hand}-1", f"S-{by_hand}-2", ""]
     # and has no more to do with it than to note the numbers of the shops' parcels
-    assert buyer.page.locator("#order-entries form:not([action$='/expect_items/']), [data-move]").count() == 0
     buyer.sees("Next: Warehouse")
+    expect(buyer.page.locator("#order-entries form:not([action$='/expect_items/']), [data-move]")).to_have_count(0)
     address = f"/admin/workflow/order/{by_hand}/enter/receive_items/"
     assert buyer.page.evaluate(SEND, [address, {"version": look(shop, by_hand)["version"]}]) == 403
 
     # --- The warehouse receives, weighs and asks for the delivery fee
     warehouse.open(by_hand)
-    assert warehouse.page.locator("[name=item]:checked").count() == 0
+    expect(warehouse.page.locator("[name=item]:checked")).to_have_count(0)
     warehouse.save("Everything arrived and is fine", "Arrivals")
     warehouse.press("receive_at_warehouse", "Receive at warehouse")
     warehouse.page.locator("[name=weight_g]").fill("1,200")
     warehouse.page.locator("[name=volume_cm3]").fill("6000")
     warehouse.save("Add parcel", "Parcels")
-    assert int(warehouse.page.locator("[name=fee_krw]").input_value()) > 0  # proposed from the weight
+    expect(warehouse.page.locator("[name=fee_krw]")).to_have_value(re.compile(r"^[1-9]\d*$"))  # proposed from the weight
     warehouse.page.locator("[name=fee_krw]").fill("30,000")
     warehouse.save("Save fee", "Delivery fee")
     warehouse.press("confirm_delivery_fee", "Confirm delivery fee")
@@ -246,7 +251,7 @@ def test_a_day(shop: Shop, outside: Any, buyer: Desk, warehouse: Desk) -> None:
     shop.run(ARRIVED.format(orders=[by_paste, by_file]))
     for order in orders:
         pay(shop, outside, order, "delivery")
-    warehouse.page.locator("#order-head >> text=Delivery paid, to be shipped").wait_for()
+    expect(warehouse.page.locator("#order-head")).to_contain_text("Delivery paid, to be shipped")
     wait_for_state(shop, orders, "delivery_paid")
 
     # --- and ships all of it with the courier's list of tracking numbers
@@ -257,9 +262,12 @@ def test_a_day(shop: Shop, outside: Any, buyer: Desk, warehouse: Desk) -> None:
     warehouse.page.check("input[name=and_move]")
     warehouse.page.click("text=Apply all 3 rows")
     wait_for_state(shop, orders, "shipped")
-    warehouse.page.reload()
-    assert warehouse.page.locator(".bo-imports__moves li").count() == 3
-    assert "Shipped" in warehouse.page.locator(".bo-imports__moves li").first.inner_text()
+    # looked at in another tab: this one comes anew by itself, which a reload would collide with
+    tab = warehouse.page.context.new_page()
+    tab.goto(warehouse.page.url)
+    expect(tab.locator(".bo-imports__moves li")).to_have_count(3)
+    expect(tab.locator(".bo-imports__moves li").first).to_contain_text("Shipped")
+    tab.close()
     assert [look(shop, order)["parcels"][0][1:] for order in orders] == [
         ["fedex", labels[0]],
         ["ems", labels[1]],
@@ -283,12 +291,13 @@ def test_two_people_on_one_order(shop: Shop, chromium: Any, buyer: Desk) -> None
     fill_each(other.page, "price_krw", ["9,000", "4,000"])
     other.save("Save prices", "Prices")
     # then the page says so, and saving shows who changed what; what was typed is kept
-    buyer.page.locator("#changed").wait_for()
+    expect(buyer.page.locator("#changed")).to_be_visible()
     buyer.page.click("#order-entries button:has-text('Save prices')")
     buyer.sees("Somebody changed this order meanwhile")
-    assert other.person.nickname in buyer.page.locator(".bo-since__who").first.inner_text()
-    assert "₩9,000" in buyer.page.locator(".bo-since").inner_text()
-    assert [mine.input_value(), name.input_value()] == ["10,000", "Hat"]
+    expect(buyer.page.locator(".bo-since__who").first).to_contain_text(other.person.nickname)
+    expect(buyer.page.locator(".bo-since")).to_contain_text("₩9,000")
+    expect(mine).to_have_value("10,000")
+    expect(name).to_have_value("Hat")
     assert [item[1:3] for item in look(shop, order)["items"]] == [[9_000, ""], [4_000, ""]]
     # and saving again, knowing it, saves that and leaves the other's second price
     buyer.page.click("button:has-text('Save prices')")
@@ -305,15 +314,15 @@ def test_a_refused_move_says_why_and_nothing_happens(shop: Shop, buyer: Desk) ->
     buyer.save("Save prices", "Prices")
     before = look(shop, order)
     buyer.page.click("a[data-move=confirm_item_prices]")
-    buyer.page.locator("dialog button.bo-button--primary").wait_for()
+    expect(buyer.page.locator("dialog button.bo-button--primary")).to_be_visible()
     today = shop.run("from workflow.models import ExchangeRate; print(ExchangeRate.objects.first().as_of)")
     shop.run(AS_OF.format(day="2026-01-01"))
     try:
         # when it is pressed
         buyer.page.locator("dialog button.bo-button--primary").click()
         # then it says why not, and nothing happened
-        buyer.page.locator("[role=alert] >> text=exchange rate").wait_for()
-        assert buyer.page.locator("#dialog >> text=There is no trustworthy exchange rate of the last 7 days.").count() == 1
+        expect(buyer.page.locator("[role=alert] >> text=exchange rate")).to_be_visible()
+        expect(buyer.page.locator("#dialog >> text=There is no trustworthy exchange rate of the last 7 days.")).to_have_count(1)
         assert json.dumps(look(shop, order)) == json.dumps(before)
     finally:
         shop.run(AS_OF.format(day=today))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from backoffice.tests.browser import IN_A_BROWSER, Shop, no_script_fails, signed_in
 
@@ -52,7 +53,7 @@ def _no_script_fails(page: Any) -> Iterator[None]:
 
 
 def said(page: Any, words: str) -> None:
-    page.locator(f"[data-said] >> text={words}").wait_for()
+    expect(page.locator("[data-said]")).to_contain_text(words)
 
 
 def test_thirty_items_with_the_keyboard_and_a_pasted_block(shop: Shop, page: Any) -> None:
@@ -61,7 +62,7 @@ def test_thirty_items_with_the_keyboard_and_a_pasted_block(shop: Shop, page: Any
     page.goto("/admin/prices/")
     prices = page.locator(",".join(f"[data-order='{pk}'] [data-cell=price]" for pk in orders))
     names = page.locator(",".join(f"[data-order='{pk}'] [data-cell=name]" for pk in orders))
-    assert prices.count() == 30
+    expect(prices).to_have_count(30)
 
     def stored() -> list[str]:
         return page.evaluate(STORED, orders)
@@ -76,21 +77,23 @@ def test_thirty_items_with_the_keyboard_and_a_pasted_block(shop: Shop, page: Any
     page.keyboard.press("ArrowDown")
     page.keyboard.type("999")
     page.keyboard.press("Escape")
-    assert [prices.nth(n).input_value() for n in range(3)] == ["12,345", "6,789", ""]
+    for row, value in enumerate(["12,345", "6,789", ""]):
+        expect(prices.nth(row)).to_have_value(value)
     # 12,345 and 2 x 6,789 won at 1,391.25, each rounded, and 4 % of the sum, as the order's own page says
-    assert page.locator(f"[data-order='{orders[0]}'] [data-total-usd]").inner_text() == "$19.38"
+    expect(page.locator(f"[data-order='{orders[0]}'] [data-total-usd]")).to_have_text("$19.38")
     # and the others pasted from a spreadsheet, one of them no number and one too many
     page.keyboard.press("Shift+Tab")
     block = [f"Item {n}\t{'vier' if n == 20 else f'₩{n},000'}" for n in range(3, 32)]
     page.evaluate(PASTE, "\r\n".join(block) + "\r\n")
     said(page, "Pasted values that did not fit: Item 31, ₩31,000")
-    assert (prices.nth(2).input_value(), prices.nth(29).input_value()) == ("3,000", "30,000")
-    assert "Changed orders: 5 · Cells that cannot be read: 1" in page.locator("[data-changed]").inner_text()
+    expect(prices.nth(2)).to_have_value("3,000")
+    expect(prices.nth(29)).to_have_value("30,000")
+    expect(page.locator("[data-changed]")).to_contain_text("Changed orders: 5 · Cells that cannot be read: 1")
     # then saving says which cell was not read, and saves the rest
     page.keyboard.press("Control+s")
     said(page, "4 orders saved. 1 order not done, see its row.")
-    assert page.evaluate("document.activeElement.value") == "vier"
-    assert page.locator(".bo-cell--bad + .bo-error").inner_text() == "Please enter a whole number."
+    expect(page.locator("[data-cell]:focus")).to_have_value("vier")
+    expect(page.locator(".bo-cell--bad + .bo-error")).to_have_text("Please enter a whole number.")
     after = stored()
     assert (after[0], after[1], after[2], after[29]) == ("모자|12,345", "|6,789", "Item 3|3,000", "Item 30|30,000")
     assert after[18:24] == ["|"] * 6
@@ -99,16 +102,17 @@ def test_thirty_items_with_the_keyboard_and_a_pasted_block(shop: Shop, page: Any
     page.keyboard.type("２０，０００원")
     page.keyboard.press("Control+s")
     said(page, "1 order saved.")
-    assert page.locator("[data-changed]").inner_text() == "Nothing changed"
+    expect(page.locator("[data-changed]")).to_have_text("Nothing changed")
     assert stored()[18:21] == ["Item 19|19,000", "Item 20|20,000", "Item 21|21,000"]
     # and both saves are put back, the last one first
     page.click("[data-undo]")
     said(page, "1 order put back.")
-    assert (stored()[18:24], prices.nth(19).input_value()) == (["|"] * 6, "")
+    expect(prices.nth(19)).to_have_value("")
+    assert stored()[18:24] == ["|"] * 6
     page.click("[data-undo]")
     said(page, "4 orders put back.")
     assert set(stored()) == {"|"}
-    assert page.locator("[data-undo]").is_hidden()
+    expect(page.locator("[data-undo]")).to_be_hidden()
 
 
 def test_a_colleague_was_quicker_and_the_prices_are_confirmed_all_the_same(shop: Shop, page: Any) -> None:
@@ -118,12 +122,13 @@ def test_a_colleague_was_quicker_and_the_prices_are_confirmed_all_the_same(shop:
     first.locator("[data-cell=price]").nth(1).fill("2000")
     shop.run(QUICKER.format(order=order))
     page.keyboard.press("Control+s")
-    first.locator("[data-outcome] >> text=₩9,000").wait_for()
+    expect(first.locator("[data-outcome]")).to_contain_text("₩9,000")
     # what was typed stays, marked as not saved; beside it stands what the colleague saved
-    assert [first.locator("[data-cell=price]").nth(n).input_value() for n in range(2)] == ["9,000", "2,000"]
-    assert first.locator(".bo-cell--changed").count() == 1
+    for row, value in enumerate(["9,000", "2,000"]):
+        expect(first.locator("[data-cell=price]").nth(row)).to_have_value(value)
+    expect(first.locator(".bo-cell--changed")).to_have_count(1)
     # and pressing again, knowing it, saves and confirms
     first.locator("button[name=confirm]").click()
     said(page, "Prices of 1 order confirmed.")
-    assert first.locator("[data-cell=price]").first.is_disabled()
-    assert "Waiting for items payment" in first.locator("[data-outcome]").inner_text()
+    expect(first.locator("[data-cell=price]").first).to_be_disabled()
+    expect(first.locator("[data-outcome]")).to_contain_text("Waiting for items payment")

@@ -6,8 +6,9 @@ import subprocess
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
-from backoffice.tests.browser import CHROMIUM, Person, Shop, no_script_fails, signed_in
+from backoffice.tests.browser import CHROMIUM, Person, Shop, no_script_fails, sees, signed_in
 from core.tests.ground.conftest import MANAGE
 from core.tests.ground.waiting import wait_for
 
@@ -25,7 +26,7 @@ by = By.staff(User.objects.get(pk={buyer}))
 batch = staging.stage(kind="prices", name="killed.csv", content=b"order,item,price\\n{order},1,77000\\n", by=by)
 def hang(*_said, **_more):
     pathlib.Path({mark!r}).write_text(str(batch.pk))
-    time.sleep(60)
+    time.sleep(600)
 applying.record_all = hang
 applying.confirm(batch.pk, only_good=False, by=by)
 """
@@ -62,7 +63,7 @@ def test_killed_between_staging_and_commit(shop: Shop, buyer: Person) -> None:
     order, mark = shop.run(ORDER), shop.ground.directory / "reached"
     code = HANGS.format(buyer=buyer.pk, order=order, mark=str(mark))
     process = subprocess.Popen([*MANAGE, "shell", "-v0", "-c", code], env=shop.ground.environment)
-    wait_for(mark.exists, seconds=40, why="it has written everything")
+    wait_for(mark.exists, seconds=90, why="it has written everything")
     # when it is killed
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
@@ -83,10 +84,11 @@ def test_from_the_file_to_undo(shop: Shop, buyer: Person, chromium: Any) -> None
         page.click("#nav-sidebar >> text=Imports")
         page.set_input_files("input[name=file]", {"name": "가격.csv", "mimeType": "text/csv", "buffer": content})
         page.click("text=Check it")
-        page.wait_for_selector("text=Apply all 2 rows")
-        assert [cell.strip() for cell in page.locator("ins").all_inner_texts()] == ["₩12,000", "₩9,900"]
+        sees(page, "Apply all 2 rows")
+        expect(page.locator("ins")).to_have_text(["₩12,000", "₩9,900"])
         page.click("text=Apply all 2 rows")
-        page.wait_for_selector("#import-result:text-is('applied')")
+        expect(page.locator("#import-result")).to_have_text("applied")
+        page.wait_for_load_state()
         page.click("button:has-text('Undo')")
-        page.wait_for_selector("#import-result:text-is('undone')")
+        expect(page.locator("#import-result")).to_have_text("undone")
     assert shop.run(f"from workflow.models import Item; print(Item.objects.filter(order__number='{order}', price_krw=None).count())") == "2"

@@ -48,7 +48,7 @@ from workflow.process import Role, State
 from workflow.tests.factories import by, order_at, reload
 from workflow.transitions import ask_customer, hold
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 Words = Callable[[str], str]
 ITEMS, ROUNDS = 4, 12

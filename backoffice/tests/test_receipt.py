@@ -7,7 +7,7 @@ from workflow.process import Role, State
 from workflow.tests.factories import order_at
 from workflow.tests.papers import text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 @pytest.mark.parametrize(("language", "word"), [("ko", "영수증"), ("en", "Receipt")])

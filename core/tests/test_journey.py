@@ -25,9 +25,10 @@ from core.management.journey.walk import Journey
 from core.management.journey.web import Json
 from core.management.running import answers
 from core.tests.ground.conftest import MANAGE, ROOT, Ground, database_of_its_own, free_port
+from core.tests.ground.copies import Copy
 from core.tests.ground.waiting import wait_for
 
-pytestmark = [pytest.mark.timeout(240), *([pytest.mark.mysql] if settings.MYSQL else [])]
+pytestmark = [pytest.mark.timeout(400), *([pytest.mark.mysql] if settings.MYSQL else [])]
 once = pytest.mark.skipif(settings.MYSQL, reason="how the journey fails does not depend on the database; seen on SQLite")
 
 BUTTON = "confirm_item_prices"
@@ -49,19 +50,18 @@ class System:
         self.books = ground.directory / "sandbox.sqlite3"
 
     def start(self) -> None:
-        self.ground.manage("migrate", "--noinput", "--run-syncdb", "-v0")
         self.sandbox = self.start_sandbox()
         self.web = self.ground.start(*MANAGE, "web", "--host", "127.0.0.1", "--port", str(self.port))
         self.worker = self.start_worker()
         self.shell("from core.management import demo; from workflow import jobs; demo.make_people(); jobs.refresh_exchange_rate()")
-        wait_for(lambda: answers(f"http://127.0.0.1:{self.port}/readyz"), seconds=30, why="/readyz is green")
+        wait_for(lambda: answers(f"http://127.0.0.1:{self.port}/readyz"), seconds=90, why="/readyz is green")
 
     def start_sandbox(self, **environment: str) -> "subprocess.Popen[bytes]":
         process = self.ground.start(
             sys.executable, "-m", "integrations.sandbox", "--port", str(self.sandbox_port), "--books", str(self.books),
             "--webhook-url", f"http://127.0.0.1:{self.port}/webhooks/stripe", **environment,
         )  # fmt: skip
-        wait_for(lambda: answers(f"http://127.0.0.1:{self.sandbox_port}/"), seconds=30, why="the sandbox answers")
+        wait_for(lambda: answers(f"http://127.0.0.1:{self.sandbox_port}/"), seconds=90, why="the sandbox answers")
         return process
 
     def start_worker(self) -> "subprocess.Popen[bytes]":
@@ -86,9 +86,9 @@ class System:
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def system(tmp_path_factory: pytest.TempPathFactory, as_migrated: Copy) -> Iterator[System]:
     directory = tmp_path_factory.mktemp("journey")
-    with database_of_its_own(directory) as database_url:
+    with database_of_its_own(directory, like=as_migrated) as database_url:
         ground = Ground(directory, database_url)
         try:
             system = System(ground)
@@ -102,7 +102,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 @contextmanager
 def stopped(process: "subprocess.Popen[bytes]") -> Iterator[None]:
     process.terminate()
-    process.wait(20)
+    process.wait(60)
     yield
 
 

@@ -25,7 +25,7 @@ ROUNDS = 10
 def press_both(order: Order) -> list[str]:
     """Finance cancels while the buyer marks the items purchased, both let go at the same instant; what each of them got."""
     buyer, finance = factories.by(Role.BUYER), factories.by(Role.FINANCE)
-    barrier, results = threading.Barrier(2, timeout=10), []
+    barrier, results = threading.Barrier(2, timeout=90), []
 
     def press(move, by: By, **facts):
         try:
@@ -44,7 +44,7 @@ def press_both(order: Order) -> list[str]:
     for person in people:
         person.start()
     for person in people:
-        person.join(timeout=30)
+        person.join(timeout=90)
     return sorted(results)
 
 
@@ -74,7 +74,7 @@ def test_two_staff_press_two_different_buttons_and_the_journal_tells_one_story()
 def test_the_same_button_twice_in_the_same_instant_works_once():
     order = factories.order_at(State.QUOTE_REQUESTED)
     order.items.update(status="approved")
-    buyer, barrier, results = factories.by(Role.BUYER), threading.Barrier(2, timeout=10), []
+    buyer, barrier, results = factories.by(Role.BUYER), threading.Barrier(2, timeout=90), []
 
     def press():
         try:
@@ -88,7 +88,7 @@ def test_the_same_button_twice_in_the_same_instant_works_once():
 
     people = [threading.Thread(target=press) for _ in range(2)]
     [person.start() for person in people]
-    [person.join(timeout=30) for person in people]
+    [person.join(timeout=90) for person in people]
 
     assert sorted(results) == ["done", "refused"]
     assert OrderEvent.objects.filter(order=order, name="approve_quote").count() == 1
@@ -96,7 +96,7 @@ def test_the_same_button_twice_in_the_same_instant_works_once():
 
 def test_negative_control_without_the_row_lock_both_buttons_start_from_the_same_state(monkeypatch):
     """What the lock is for: with it off, both moves see `items_paid`, and the journal cannot be right."""
-    together = threading.Barrier(2, timeout=10)
+    together = threading.Barrier(2, timeout=90)
 
     def without_lock(order_id: int) -> Order:
         order = Order.objects.get(pk=order_id)

@@ -42,7 +42,7 @@ def unlocked(order_id: int) -> Order:
 
 def met(real, *, parties: int):
     """Everybody has read before anybody goes on."""
-    meet = Barrier(parties, timeout=10)
+    meet = Barrier(parties, timeout=90)
 
     def read(*arguments):
         answer = real(*arguments)

@@ -54,7 +54,7 @@ def test_two_people_in_opposite_order_each_order_is_saved_once_and_nothing_deadl
     orders = [factories.order_at(State.QUOTE_APPROVED) for _ in range(6)]
     paused: list[float] = []  # a save that the database gave up waits before it is tried again
     monkeypatch.setattr(retries.time, "sleep", paused.append)
-    barrier, results = threading.Barrier(2, timeout=20), []
+    barrier, results = threading.Barrier(2, timeout=90), []
     # when one saves them downwards and the other upwards
     together(
         saves(orders, by=factories.by(Role.BUYER), price_krw=1_000, barrier=barrier, results=results),
@@ -70,7 +70,7 @@ def test_two_people_in_opposite_order_each_order_is_saved_once_and_nothing_deadl
 
 def test_the_control_all_orders_in_one_transaction_deadlock():
     orders = [factories.order_at(State.QUOTE_APPROVED) for _ in range(2)]
-    barrier, results = threading.Barrier(2, timeout=20), []
+    barrier, results = threading.Barrier(2, timeout=90), []
 
     def lock(first: Order, second: Order):
         def run() -> None:

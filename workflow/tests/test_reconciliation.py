@@ -713,7 +713,7 @@ def test_two_comparisons_at_once_book_everything_once(sandbox, jobs):
         sandbox.pay(session_of(order), deliver=0)
     sandbox.refund(session_of(orders[0]), amount=100, deliver=0)
     sandbox.dispute(session_of(orders[1]), deliver=0)
-    barrier, reports = threading.Barrier(2, timeout=10), []
+    barrier, reports = threading.Barrier(2, timeout=90), []
 
     def run() -> None:
         try:

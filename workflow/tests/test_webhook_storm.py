@@ -29,7 +29,7 @@ def order(sandbox, jobs) -> Order:
 
 def together(*calls) -> list:
     """All let go at the same instant; what each answered, or the name of what it raised."""
-    barrier = Barrier(len(calls), timeout=30)
+    barrier = Barrier(len(calls), timeout=90)
 
     def one(call):
         try:

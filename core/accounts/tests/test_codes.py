@@ -95,7 +95,7 @@ at_once = [
 
 def together(call, *, people: int) -> list:
     """Everybody lets go at the same instant; what each of them got."""
-    barrier = threading.Barrier(people, timeout=30)
+    barrier = threading.Barrier(people, timeout=90)
 
     def one(number: int):
         try:

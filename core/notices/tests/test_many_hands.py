@@ -26,7 +26,7 @@ def put(key: str, channel: str) -> Notice | None:
 
 
 def at_once(act: Callable[[], None]) -> None:
-    barrier, errors = threading.Barrier(WORKERS, timeout=10), []
+    barrier, errors = threading.Barrier(WORKERS, timeout=90), []
 
     def work() -> None:
         try:

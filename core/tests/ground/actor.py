@@ -35,7 +35,7 @@ class Actor:
         return self.answer()
 
     def close(self) -> None:
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=60)
 
 
 # --- what it can do ---------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from django.conf import settings
 
 from core.management.running import is_free
 from core.tests.ground.actor import Actor
+from core.tests.ground.copies import Copy
 from core.tests.ground.streams import Stream
 from core.tests.ground.waiting import wait_for
 
@@ -36,10 +37,13 @@ def free_port(*, and_next: bool = False) -> int:
 
 
 @contextmanager
-def database_of_its_own(directory: Path) -> Iterator[str]:
-    """Its DATABASE_URL."""
+def database_of_its_own(directory: Path, *, like: Copy | None = None) -> Iterator[str]:
+    """Its DATABASE_URL; empty, or `like` the one that migrations have made."""
     if not settings.MYSQL:
-        yield f"sqlite:///{directory / 'ground.sqlite3'}"
+        path = directory / "ground.sqlite3"
+        if like:
+            like.write(path)
+        yield f"sqlite:///{path}"
         return
     import MySQLdb
 
@@ -49,6 +53,9 @@ def database_of_its_own(directory: Path) -> Iterator[str]:
     admin = MySQLdb.connect(**login)
     admin.cursor().execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci")
     try:
+        if like:
+            with closing(MySQLdb.connect(**login, database=name, charset="utf8mb4")) as connection:
+                like.write(connection)
         yield server._replace(path=f"/{name}").geturl()
     finally:
         admin.cursor().execute(f"DROP DATABASE {name}")
@@ -75,7 +82,7 @@ class Ground:
 
     def manage(self, *arguments: str, **environment: str) -> str:
         done = subprocess.run(
-            [*MANAGE, *arguments], env={**self.environment, **environment}, check=False, capture_output=True, text=True, timeout=120
+            [*MANAGE, *arguments], env={**self.environment, **environment}, check=False, capture_output=True, text=True, timeout=240
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -97,7 +104,7 @@ class Ground:
         process = self.start(sys.executable, "-m", "core.tests.ground.quick_web", PORT=str(port), CLOCKS=json.dumps(constants))
         web = Web(process, port)
         self.webs.append(web)
-        wait_for(web.answers, seconds=30, why="the web process answers")
+        wait_for(web.answers, why="the web process answers")
         return web
 
     def logs(self) -> str:
@@ -113,7 +120,7 @@ class Ground:
                 process.terminate()
         for process in self.started:
             try:
-                process.wait(10)
+                process.wait(30)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
@@ -145,7 +152,7 @@ class Web:
     def get(self, path: str, *, body: bytes | None = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
         request = urllib.request.Request(self.url + path, data=body, headers={k.replace("_", "-"): v for k, v in headers.items()})
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, dict(answer.headers), answer.read()
         except urllib.error.HTTPError as answer:
             with answer:
@@ -153,10 +160,8 @@ class Web:
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    directory = tmp_path_factory.mktemp("ground")
-    with database_of_its_own(directory) as database_url:
-        Ground(directory, database_url).manage("migrate", "--noinput", "--run-syncdb", "-v0")
+def migrated(tmp_path_factory: pytest.TempPathFactory, as_migrated: Copy) -> Iterator[str]:
+    with database_of_its_own(tmp_path_factory.mktemp("ground"), like=as_migrated) as database_url:
         yield database_url
 
 

@@ -15,4 +15,4 @@ def working(ground: Ground, web: Web) -> Iterator[Sandbox]:
         worker = ground.start(*MANAGE, "worker", "--grace", "5", **sandbox.settings(), **quiet)
         yield sandbox
         worker.terminate()
-        worker.wait(15)
+        worker.wait(90)

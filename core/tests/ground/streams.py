@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from core.tests.ground.waiting import wait_for
+from core.tests.ground.waiting import PATIENCE_S, wait_for
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Stream:
         self.events: list[Event] = []
         self.comments = 0
         self.ended_at = 0.0
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
         self.socket.sendall(("\r\n".join([f"GET {path} HTTP/1.1", *headers]) + "\r\n\r\n").encode())
         self.file = self.socket.makefile("rb")
         self.status = int(self.file.readline().split()[1])
@@ -64,10 +64,10 @@ class Stream:
     def numbers(self) -> list[int]:
         return [event.data["number"] for event in self.events]
 
-    def wait_for(self, count: int, *, seconds: float = 10.0) -> None:
+    def wait_for(self, count: int, *, seconds: float = PATIENCE_S) -> None:
         wait_for(lambda: len(self.events) >= count, seconds=seconds, why=f"{count} events, got {len(self.events)}")
 
-    def wait_for_end(self, *, seconds: float = 10.0) -> float:
+    def wait_for_end(self, *, seconds: float = PATIENCE_S) -> float:
         return wait_for(lambda: self.ended_at, seconds=seconds, why="the stream ends")
 
     def close(self) -> None:

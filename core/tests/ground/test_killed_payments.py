@@ -14,7 +14,7 @@ from core.tests.ground.processes import family
 from core.tests.ground.waiting import wait_for
 from integrations.sandbox.testing import Sandbox, running_sandbox
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 #: a claim runs out 5 s after the longest job, and before the queue hands the job out again
 QUICK = {"JOB_TIMEOUT_S": "3", "JOB_RETRY_S": "10", "SLOW_JOB_TIMEOUT_S": "3", "SLOW_JOB_RETRY_S": "10"}
 MAKE = """
@@ -59,7 +59,7 @@ class System:
     def kill_worker(self) -> None:
         for pid in family(self.worker.pid):  # from the top, so that nobody is started anew
             os.kill(pid, signal.SIGKILL)
-        self.worker.wait(10)
+        self.worker.wait(60)
 
     def shell(self, code: str) -> str:
         return self.ground.manage("shell", "-v0", "-c", code, **self.environment).strip().splitlines()[-1]
@@ -73,16 +73,16 @@ class System:
 
 def test_killed_between_stripes_answer_and_our_commit(ground: Ground, actor: Actor, sandbox: Sandbox) -> None:
     actor.call("empty_queue")
-    sandbox.faults("stripe", "created_then_hang", path="POST /v1/checkout/sessions", times=1, seconds=60)
+    sandbox.faults("stripe", "created_then_hang", path="POST /v1/checkout/sessions", times=1, seconds=300)
     system = System(ground, sandbox)
     number = system.shell(MAKE)
-    wait_for(lambda: sandbox.books()["sessions"], seconds=30, why="Stripe has made the session")
+    wait_for(lambda: sandbox.books()["sessions"], seconds=90, why="Stripe has made the session")
 
     system.kill_worker()
     assert system.state_of(number) == ["awaiting_item_payment", ["created"], []]
     system.start_worker()
 
-    wait_for(lambda: system.state_of(number)[1] == ["open"], seconds=60, why="the session was adopted")
+    wait_for(lambda: system.state_of(number)[1] == ["open"], seconds=120, why="the session was adopted")
     (session,) = sandbox.books()["sessions"]
     creations = [r for r in sandbox.requests("stripe") if r["method"] == "POST" and r["path"].endswith("/checkout/sessions")]
     assert len(creations) >= 2
@@ -93,13 +93,13 @@ def test_killed_between_stripes_answer_and_our_commit(ground: Ground, actor: Act
     assert system.state_of(number) == ["items_paid", ["paid"], ["capture"]]
     assert len(sandbox.books()["charges"]) == 1
 
-    sandbox.faults("stripe", "created_then_hang", path="POST /v1/refunds", times=1, seconds=60)
+    sandbox.faults("stripe", "created_then_hang", path="POST /v1/refunds", times=1, seconds=300)
     system.run(CANCEL.format(number=number))
-    wait_for(lambda: sandbox.books()["refunds"], seconds=30, why="Stripe has made the refund")
+    wait_for(lambda: sandbox.books()["refunds"], seconds=90, why="Stripe has made the refund")
     system.kill_worker()
     system.start_worker()
 
-    wait_for(lambda: system.state_of(number)[2] == ["capture", "refund"], seconds=60, why="the refund was booked")
+    wait_for(lambda: system.state_of(number)[2] == ["capture", "refund"], seconds=120, why="the refund was booked")
     assert len(sandbox.books()["refunds"]) == 1
     report = json.loads(ground.manage("verify_invariants", "--json", **system.environment))
     assert report["ok"], report

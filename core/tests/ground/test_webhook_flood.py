@@ -12,6 +12,7 @@ import pytest
 
 from core.tests.ground.actor import Actor
 from core.tests.ground.conftest import MANAGE, Ground, Web, database_of_its_own, standing
+from core.tests.ground.copies import Copy
 from core.tests.ground.waiting import wait_for
 from integrations.sandbox.stripe.webhooks import signature_header
 from integrations.sandbox.testing import Sandbox, running_sandbox
@@ -40,10 +41,9 @@ print(json.dumps([
 
 
 @pytest.fixture
-def ground(tmp_path: Path) -> Iterator[Ground]:
+def ground(tmp_path: Path, as_migrated: Copy) -> Iterator[Ground]:
     """A database of its own: what is paid here, no other test's Stripe knows."""
-    with database_of_its_own(tmp_path) as database_url, standing(tmp_path, database_url) as ground:
-        ground.manage("migrate", "--noinput", "-v0")
+    with database_of_its_own(tmp_path, like=as_migrated) as database_url, standing(tmp_path, database_url) as ground:
         yield ground
 
 
@@ -61,7 +61,7 @@ def flood(webs: list[Web], event: dict) -> list[int]:
     """The statuses of all the answers."""
     payload = json.dumps(event).encode()
     signature = signature_header(payload, secrets="whsec_sandbox", at=int(time.time()))
-    barrier = Barrier(COPIES, timeout=30)
+    barrier = Barrier(COPIES, timeout=90)
 
     def deliver(number: int) -> int:
         barrier.wait()
@@ -77,7 +77,7 @@ def test_a_hundred_deliveries_at_once_are_one_payment(ground: Ground, actor: Act
     ground.start(*MANAGE, "worker", "--grace", "5")
     webs = [ground.web(), ground.web()]
     number = shell(ground, MAKE)
-    wait_for(lambda: sandbox.books()["sessions"], seconds=30, why="the worker has opened the session")
+    wait_for(lambda: sandbox.books()["sessions"], seconds=90, why="the worker has opened the session")
     (session,) = sandbox.books()["sessions"]
     sandbox.pay(session["id"], deliver=0)
     event = next(event for event in sandbox.books()["events"] if event["type"] == "checkout.session.completed")
@@ -85,10 +85,10 @@ def test_a_hundred_deliveries_at_once_are_one_payment(ground: Ground, actor: Act
 
     assert flood(webs, event) == [200] * COPIES
 
-    wait_for(lambda: json.loads(shell(ground, read))[4], seconds=60, why="the payment is booked and told of")
+    wait_for(lambda: json.loads(shell(ground, read))[4], seconds=90, why="the payment is booked and told of")
     amount = session["amount_total"]
     assert json.loads(shell(ground, read)) == ["items_paid", ["payment recorded"], [["capture", amount]], 1, True]
     # Late copies, when all is over, change nothing either.
     assert flood(webs, event) == [200] * COPIES
-    wait_for(lambda: actor.call("queue_length") == 0, seconds=30, why="nothing is left to do")
+    wait_for(lambda: actor.call("queue_length") == 0, seconds=90, why="nothing is left to do")
     assert json.loads(shell(ground, read)) == ["items_paid", ["payment recorded"], [["capture", amount]], 1, True]

@@ -16,12 +16,13 @@ from core.tests.ground.conftest import MANAGE, Ground
 from core.tests.ground.processes import alive, children, family, read
 from core.tests.ground.waiting import wait_for, wait_until_gone
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.once, pytest.mark.timeout(400)]
 JOB = "core.tests.ground.jobs.job"
 #: Quick enough to wait for: a job that was lost comes back after 6 s.
 QUICK = {"JOB_TIMEOUT_S": "4", "JOB_RETRY_S": "6", "SLOW_JOB_TIMEOUT_S": "4", "SLOW_JOB_RETRY_S": "6"}
+GRACE_S = 15
 #: A cluster whose parent is gone ends in order, mostly within 3 s, and in any case by the hard end; then it needs a moment to be swept.
-GONE_S = LAST_WORD_S + 10
+GONE_S = LAST_WORD_S + 60
 
 
 class Worker:
@@ -30,8 +31,8 @@ class Worker:
     def __init__(self, ground: Ground, actor: Actor) -> None:
         self.ground, self.actor = ground, actor
         self.file = ground.directory / "jobs.txt"
-        self.process = ground.start(*MANAGE, "worker", "--grace", "15", "--patience", "3", **QUICK)
-        wait_for(lambda: len(self.workers()) == 2, seconds=20, why="two workers run")
+        self.process = ground.start(*MANAGE, "worker", "--grace", str(GRACE_S), "--patience", "3", **QUICK)
+        wait_for(lambda: len(self.workers()) == 2, why="two workers run")
 
     @property
     def cluster(self) -> int:
@@ -69,7 +70,7 @@ def worker(ground: Ground, actor: Actor) -> Iterator[Worker]:
     finally:
         pids = worker.all_pids()
         worker.process.terminate()
-        worker.process.wait(20)
+        worker.process.wait(90)
         assert [pid for pid in pids if alive(pid)] == []
 
 
@@ -79,8 +80,8 @@ def test_told_to_stop_it_finishes_the_running_job_and_leaves_nothing(worker: Wor
     pids = worker.all_pids()
     started = time.monotonic()
     worker.process.send_signal(signal.SIGTERM)
-    worker.process.wait(20)
-    assert time.monotonic() - started < 10
+    worker.process.wait(90)
+    assert time.monotonic() - started < GRACE_S
     assert worker.lines() == ["begin long", "end long"]
     assert [pid for pid in pids if alive(pid)] == []
     assert actor.call("queue_length") == 0
@@ -88,7 +89,7 @@ def test_told_to_stop_it_finishes_the_running_job_and_leaves_nothing(worker: Wor
 
 
 def test_the_heart_beats_and_names_both_clusters(worker: Worker, actor: Actor) -> None:
-    wait_for(lambda: heartbeat(actor, worker.process.pid), seconds=8)
+    wait_for(lambda: heartbeat(actor, worker.process.pid))
     detail = heartbeat(actor, worker.process.pid)
     assert set(detail) == {"ordinary", "slow"}
     assert detail["ordinary"] == {"pid": worker.cluster, "restarts": 0}
@@ -103,7 +104,7 @@ def test_killing_an_idle_worker_hangs_the_cluster_and_the_watchdog_cures_it(work
         os.kill(pid, signal.SIGKILL)
     for number in range(3):
         worker.enqueue(f"after {number}")
-    wait_for(lambda: len(worker.lines()) >= 8, seconds=45, why="the jobs run after all")
+    wait_for(lambda: len(worker.lines()) >= 8, why="the jobs run after all")
     assert worker.cluster != cluster, "negative control: without a restart they never run"
     assert sorted(line for line in worker.lines() if "end after" in line) == ["end after 0", "end after 1", "end after 2"]
 
@@ -114,7 +115,7 @@ def test_killing_a_busy_worker_loses_no_job(worker: Worker) -> None:
     [busy] = [pid for pid in worker.workers() if (marks_of(worker) / f"busy-{pid}").exists()]
     os.kill(busy, signal.SIGKILL)
     worker.enqueue("other")
-    wait_for(lambda: "end cut" in worker.lines() and "end other" in worker.lines(), seconds=30)
+    wait_for(lambda: "end cut" in worker.lines() and "end other" in worker.lines())
     assert worker.lines().count("begin cut") == 2
 
 
@@ -124,22 +125,22 @@ def test_killing_the_monitor_is_noticed_and_results_are_collected_again(worker: 
     cluster = worker.cluster
     os.kill(worker.members()[2], signal.SIGKILL)
     worker.enqueue("unsettled")
-    wait_for(lambda: worker.cluster not in (cluster, 0), seconds=30, why="the cluster is restarted")
-    wait_for(lambda: actor.call("queue_length") == 0, seconds=30, why="the job is settled")
+    wait_for(lambda: worker.cluster not in (cluster, 0), why="the cluster is restarted")
+    wait_for(lambda: actor.call("queue_length") == 0, why="the job is settled")
 
 
 def test_killing_a_whole_cluster_loses_no_job(worker: Worker) -> None:
     worker.enqueue("cut", 2.0)
     wait_for(lambda: worker.lines() == ["begin cut"])
     os.killpg(worker.cluster, signal.SIGKILL)
-    wait_for(lambda: "end cut" in worker.lines(), seconds=30)
+    wait_for(lambda: "end cut" in worker.lines())
 
 
 def test_a_long_queue_of_slow_jobs_is_no_reason_to_restart(worker: Worker, actor: Actor) -> None:
     cluster = worker.cluster
     for number in range(8):
         worker.enqueue(str(number), 2.5)
-    wait_for(lambda: sum(line.startswith("end") for line in worker.lines()) >= 8, seconds=40)
+    wait_for(lambda: sum(line.startswith("end") for line in worker.lines()) >= 8)
     assert worker.cluster == cluster
 
 
@@ -155,7 +156,7 @@ def test_when_its_parent_or_itself_is_killed_nothing_stays_behind(ground: Ground
 def test_it_ends_with_the_process_that_started_it(ground: Ground) -> None:
     shell = f"import subprocess, time; subprocess.Popen({[*MANAGE, 'worker']!r}); time.sleep(60)"
     parent = ground.start(sys.executable, "-c", shell, **QUICK)
-    wait_for(lambda: len(family(parent.pid)) > 10, seconds=20)
+    wait_for(lambda: len(family(parent.pid)) > 10)
     pids = family(parent.pid)[1:]
     parent.kill()
     parent.wait()

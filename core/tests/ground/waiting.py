@@ -5,8 +5,11 @@ from collections.abc import Callable, Collection
 
 from core.tests.ground.processes import alive, described
 
+#: for what a loaded machine may take long for; nothing waits longer than it must
+PATIENCE_S = 90.0
 
-def wait_for(what: Callable[[], object], *, seconds: float = 15.0, why: str = "") -> float:
+
+def wait_for(what: Callable[[], object], *, seconds: float = PATIENCE_S, why: str = "") -> float:
     """Seconds until it was true."""
     started = time.monotonic()
     while not what():
