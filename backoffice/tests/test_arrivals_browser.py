@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from backoffice.tests.browser import IN_A_BROWSER, Shop, no_script_fails, signed_in
 
@@ -34,8 +35,6 @@ def _no_script_fails(page: Any) -> Iterator[None]:
 
 
 def test_scan_tab_enter(shop: Shop, page: Any) -> None:
-    from playwright.sync_api import expect
-
     order, first, second = shop.told(ORDER)
     page.goto("/admin/arrivals/")
     field, last = page.locator("#scan"), page.locator(".bo-arrivals__last")
