@@ -1,7 +1,5 @@
 """The warehouse at its pages: arrivals by scanned number, verdicts with photos, the question, the end; and who waits for whom."""
 
-from contextlib import closing
-
 import pytest
 from django.contrib.messages import get_messages
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -185,8 +183,9 @@ def test_a_verdict_with_its_photo_the_question_the_answer_and_the_end(warehouse,
     page = warehouse.get(page_url(order)).content.decode()
     assert "Ask the customer what to do." in page
     shown = page.split("data-inspection=")[1].split('src="')[1].split('"')[0]
-    with closing(client.get(shown)) as picture:
-        assert picture.headers["Content-Type"] == "image/jpeg"
+    picture = client.get(shown)
+    assert picture.headers["Content-Type"] == "image/jpeg"
+    assert b"".join(picture.streaming_content).startswith(b"\xff\xd8")
 
     dialog = warehouse.get(inspect_url(order, "ask_about"))
     question = dialog.context["form"]["text"].value()
