@@ -3,9 +3,8 @@
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
-
-from django.conf import settings
 
 from core.management.journey import proofs, staff
 from core.management.journey.courier import Courier, Label
@@ -17,7 +16,8 @@ from core.management.journey.staff import Desk
 from core.management.journey.steps import Failed, Patience, Steps, Stopped
 from core.management.journey.web import Json
 
-FIXTURES = settings.BASE_DIR / "fixtures"
+#: what the sample's files are, beside it
+FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 
 
 class Journey:
