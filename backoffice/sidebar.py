@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from backoffice import hand_over, settings_page
+from backoffice import hand_over, settings_page, warehouse_pages
 from backoffice.access import EFFECTS_SEEN_BY, NOTICES_SEEN_BY, PEOPLE_SEEN_BY, holds
 from backoffice.bulk import prices
 from backoffice.imports import pages as imports
@@ -25,6 +25,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 (True, _("Today"), "dashboard", "admin:index", 0),
                 (may("workflow.view_order"), _("Orders"), "inventory_2", "admin:workflow_order_changelist", 0),
                 (prices.may(request), _("Prices"), "sell", "admin:prices", 0),
+                (warehouse_pages.may_receive(request), _("Arrivals"), "barcode_scanner", "admin:arrivals", 0),
+                (warehouse_pages.may_look(request), _("Inspections"), "search_check", "admin:inspections", 0),
                 (imports.may(request), _("Imports"), "upload_file", "admin:imports", 0),
                 (hand_over.may(request), _("Hand-over"), "local_shipping", "admin:hand_over", 0),
                 (may("workflow.view_stafftask"), _("Tasks"), "task_alt", "admin:workflow_stafftask_changelist", badge["tasks"]),

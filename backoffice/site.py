@@ -13,7 +13,7 @@ from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
-from backoffice import courier_pages, hand_over, palette, roles_page, settings_page, show_page
+from backoffice import courier_pages, hand_over, palette, roles_page, settings_page, show_page, warehouse_pages
 from backoffice.bulk import moving, prices
 from backoffice.goods import screening_report
 from backoffice.imports import pages as imports
@@ -32,6 +32,7 @@ PAGES = (
     today,
     prices,
     moving,
+    warehouse_pages,
     imports,
     hand_over,
     unapplied,

@@ -398,9 +398,10 @@ UNFOLD = {
     "SHOW_LANGUAGES": True,
     "ENVIRONMENT": "backoffice.site.environment",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "backoffice.site.favicon"}],
-    "STYLES": [_asset(f"{name}.css") for name in ("backoffice", "order", "desk", "sign_in", "goods", "photos")],
+    "STYLES": [_asset(f"{name}.css") for name in ("backoffice", "order", "desk", "sign_in", "goods", "photos", "warehouse")],
     "SCRIPTS": [
-        _asset(f"{name}.js") for name in ("backoffice", "live", "totals", "desk", "keys", "today", "screening", "imports", "photos")
+        _asset(f"{name}.js")
+        for name in ("backoffice", "live", "totals", "desk", "keys", "today", "screening", "imports", "photos", "warehouse")
     ],
     "SIDEBAR": {"navigation": "backoffice.sidebar.navigation"},
     "ACCOUNT": {

@@ -12,7 +12,7 @@ from ninja.renderers import BaseRenderer
 from customer_api import problems, security
 from customer_api.document import finished
 from customer_api.door import JsonParser, door
-from customer_api.resources import addresses, auth, cancellation, checkout, me, order_history, orders, prices, receipt, stream
+from customer_api.resources import addresses, auth, cancellation, checkout, inspections, me, order_history, orders, prices, receipt, stream
 
 ROUTERS = (
     ("/auth", auth.router),
@@ -23,6 +23,7 @@ ROUTERS = (
     ("/orders", order_history.router),
     ("/orders", checkout.router),
     ("/orders", cancellation.router),
+    ("/orders", inspections.router),
     ("/orders", receipt.router),
     ("", stream.router),
 )

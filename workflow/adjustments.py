@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.errors import Conflict, Invalid
 from core.retries import retried
-from workflow import differences, giving_back, payments, pricing, refunds
+from workflow import differences, giving_back, inspection_rows, payments, pricing, refunds
 from workflow.models import (
     Adjustment,
     AdjustmentRoute,
@@ -75,6 +75,7 @@ def _leave(order: Order, items: list[Item], *, reason: RefundReason, status: Ite
     """Items leave the order with what was paid for them. That is our promise and no decision, so it needs no second person."""
     made = refunds.plan(order, giving_back.of_items(order, items), reason=reason, by=by, discretionary=False)
     differences.let_go(items)
+    inspection_rows.leave(order, items, by=by)
     for item in items:
         item.status, item.parcel = status, None
     Item.objects.bulk_update(items, ["status", "parcel"])

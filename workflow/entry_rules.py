@@ -50,12 +50,28 @@ def set_name(item: Item, name: str) -> None:
     item.name = CONTROL.sub(" ", name).strip()[:200]
 
 
-def set_arrived(item: Item, *, inspected: bool, at: datetime) -> None:
+def set_arrived(item: Item, *, inspected: bool, at: datetime, is_held: bool = False) -> None:
+    """`is_held`: an inspection of it is open, which nobody passes by saying that it is fine."""
+    if is_held:
+        raise TransitionRefused(
+            _("Item %(position)s: an inspection is open. Decide that first.") % {"position": item.position}, code="inspection_open"
+        )
     if item.status not in (ItemStatus.PURCHASED, ItemStatus.ARRIVED, ItemStatus.INSPECTED):
         raise Invalid(_("This item was not bought."), field="item")
     item.arrived_at = item.arrived_at or at
     item.inspected_at = at if inspected else None
     item.status = ItemStatus.INSPECTED if inspected else ItemStatus.ARRIVED
+
+
+def take_back_arrival(item: Item, *, is_held: bool = False) -> None:
+    """It did not come after all: bought, as before."""
+    if is_held:
+        raise TransitionRefused(_("An inspection of this item is open. Take that back first."), code="inspection_open")
+    if item.status not in (ItemStatus.ARRIVED, ItemStatus.INSPECTED):
+        raise TransitionRefused(_("This item has not arrived."), code="not_arrived")
+    if item.parcel is not None and item.parcel.handed_over_at:
+        raise TransitionRefused(_("This item lies in a parcel that was handed over."), code="handed_over")
+    item.status, item.arrived_at, item.inspected_at = ItemStatus.PURCHASED, None, None
 
 
 def set_measures(

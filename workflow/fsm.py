@@ -5,7 +5,7 @@ and `refresh_from_db` are our own.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from django.db import models
@@ -58,18 +58,27 @@ class Guard:
     reason: Text
     code: str
     only_for: frozenset[str]
+    #: what of this order is missing, by its names; the reason is followed by them
+    names: Callable[[Any], Sequence[str]] | None = None
     #: Django's templates call whatever can be called, and would show nothing where a page says `guard.reason`
     do_not_call_in_templates: ClassVar[bool] = True
 
     def __call__(self, order: Any) -> bool:
         return self.check(order)
 
+    def about(self, order: Any) -> "Guard":
+        """The guard as it reads for this order, where it names things."""
+        named = self.names(order) if self.names else ()
+        return replace(self, reason=f"{self.reason} {', '.join(named)}") if named else self
 
-def guard(reason: Text, *, code: str = "not_ready", only_for: Collection[str] = ()) -> Callable[[Callable[[Any], bool]], Guard]:
+
+def guard(
+    reason: Text, *, code: str = "not_ready", only_for: Collection[str] = (), names: Callable[[Any], Sequence[str]] | None = None
+) -> Callable[[Callable[[Any], bool]], Guard]:
     """Turn a function of the order into a guard; its first argument is what people read when it does not hold."""
 
     def make(check: Callable[[Any], bool]) -> Guard:
-        return Guard(name=check.__name__, check=check, reason=reason, code=code, only_for=frozenset(only_for))
+        return Guard(name=check.__name__, check=check, reason=reason, code=code, only_for=frozenset(only_for), names=names)
 
     return make
 

@@ -115,7 +115,17 @@ def every_live_item_is_bought(order: "Order") -> bool:
     return all(item.shop_order_number and item.paid_price_krw is not None for item in live_items(order))
 
 
-@guard(_("Every live item must have arrived and been inspected."))
+#: more names than these tell nobody more
+MOST_NAMED = 5
+
+
+def _not_inspected(order: "Order") -> list[str]:
+    open_ones = [item for item in live_items(order) if item.status != "inspected"]
+    named = [f"{item.position}. {item} ({item.get_status_display()})" for item in open_ones[:MOST_NAMED]]
+    return [*named, "…"] if len(open_ones) > MOST_NAMED else named
+
+
+@guard(_("Every live item must have arrived and been inspected."), names=_not_inspected)
 def every_live_item_is_inspected(order: "Order") -> bool:
     return all(item.status == "inspected" for item in live_items(order))
 

@@ -16,7 +16,7 @@ from core.accounts.models import Locale, User, normalise_email
 from core.notices import Letter, write
 from core.notices.models import Channel, Notice
 from core.notices.phones import e164
-from workflow import reminders
+from workflow import inspection_rows, reminders
 from workflow.letters import CUSTOMER, STAFF, About
 from workflow.models import Order, OrderEvent
 from workflow.tasks import staff_task
@@ -90,6 +90,7 @@ def send_reminders() -> int:
         written = set(Notice.objects.filter(key__in=[reminder.key for reminder in chunk]).values_list("key", flat=True))
         count += sum(_remind(reminder) for reminder in chunk if reminder.key not in written)
     _hand_questions_to_staff()
+    _hand_inspections_to_staff()
     return count
 
 
@@ -105,3 +106,10 @@ def _hand_questions_to_staff() -> None:
     for order in reminders.unanswered(now()):
         text = gettext_noop("The customer has not answered our question, through all reminders.")
         staff_task(key=f"{order.subject}:{reminders.question_key(order)}", kind="question_unanswered", order=order, text=text)
+
+
+def _hand_inspections_to_staff() -> None:
+    """The time to answer is over. Nothing is sent, kept or given up by that: a person decides."""
+    for inspection in inspection_rows.overdue().iterator(chunk_size=CHUNK):
+        order, text = inspection.item.order, gettext_noop("The customer has not said what to do about an inspected item.")
+        staff_task(key=inspection_rows.task_key(order, inspection, "overdue"), kind="inspection_overdue", order=order, text=text)

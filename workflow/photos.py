@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import IO, Any
 
 from django.core import signing
@@ -252,9 +252,15 @@ def links(photos: Iterable[Photo], *, lifetime: timedelta = FOR_CUSTOMERS) -> li
     ]
 
 
+def link_ends_at(lifetime: timedelta = FOR_CUSTOMERS) -> datetime:
+    """Until when a link that is made now holds."""
+    begun = int(now().timestamp()) // SAME_LINK_S * SAME_LINK_S
+    return datetime.fromtimestamp(begun, tz=UTC) + lifetime
+
+
 def signed_url(photo: Photo, *, small: bool = False, lifetime: timedelta = FOR_CUSTOMERS) -> str:
     """The path under which the picture is found for this long at most."""
-    ends = int(now().timestamp()) // SAME_LINK_S * SAME_LINK_S + int(lifetime.total_seconds())
+    ends = int(link_ends_at(lifetime).timestamp())
     token = _signer().sign(f"{photo.pk}-{'small' if small else 'large'}-{ends}")
     return reverse("photo", args=[token])
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from django.db.models import Exists, IntegerField, OuterRef, Prefetch, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
-from workflow import road
+from workflow import inspection_rows, road
 from workflow.intake import WantedItem, rows_of
 from workflow.models import Dispute, Invoice, InvoiceLine, LedgerEntry, Order, OrderEvent, Parcel, PayLink, Refund, RefundStatus, TrackLink
 from workflow.models.ledger import MONEY_BACK, MONEY_IN, OPEN_REFUND
@@ -20,7 +20,8 @@ from workflow.process import CLOSED
 def orders_page(
     customer_id: int, *, states: Collection[str] | None = None, is_open: bool | None = None, before_id: int | None = None, limit: int
 ) -> list[Order]:
-    """The customer's orders, newest first; one more than `limit` where there are more. 4 statements."""
+    """The customer's orders, newest first; one more than `limit` where there are more. 5 statements, one
+    more where something was inspected."""
     rows = _orders(customer_id).order_by("-id")
     if states is not None:
         rows = rows.filter(state__in=states)
@@ -53,6 +54,7 @@ def events_page(order_id: int, *, but: Collection[str] = (), after_number: int |
 def just_made(order: Order, items: Sequence[WantedItem]) -> Order:
     """A new order as the functions above would give it, without asking again for what was written a moment ago."""
     _fill(order, items=rows_of(order, items), parcels=[], invoices=[], refunds=[], disputes=[])
+    _attach_inspections([order])
     order.paid_cents = order.refunded_cents = 0  # type: ignore[attr-defined]
     order.track_token = None  # type: ignore[attr-defined]
     return order
@@ -85,12 +87,22 @@ def complete(rows: QuerySet[Order], *, scans: bool = False) -> list[Order]:
     parcels = Parcel.objects.prefetch_related(road.newest_scans()) if scans else Parcel.objects.all()
     orders = list(rows.prefetch_related("items", Prefetch("parcels", queryset=parcels)))
     invoices = _invoices_of(orders)
+    _attach_inspections(orders)
     for order in orders:
         # One open refund stands for all: guards only ask whether there is one.
         refunds = [Refund(order=order, status=RefundStatus.SENT)] if order.has_open_refund else []  # type: ignore[attr-defined]
         disputes = [Dispute(order=order)] if order.has_open_dispute else []  # type: ignore[attr-defined]
         _fill(order, invoices=invoices.get(order.pk, []), refunds=refunds, disputes=disputes)
     return orders
+
+
+def _attach_inspections(orders: Sequence[Order]) -> None:
+    """Give each item its latest inspection as `inspected_as`, None where there is none; nothing is asked before anything arrived."""
+    items = [item for order in orders for item in order.items.all()]
+    looked_at = [item.pk for item in items if item.was_bought or item.arrived_at]
+    found = inspection_rows.of_items(looked_at) if looked_at else {}
+    for item in items:
+        item.inspected_as = found[item.pk][-1] if item.pk in found else None  # type: ignore[attr-defined]
 
 
 def _invoices_of(orders: Sequence[Order]) -> dict[int, list[Invoice]]:

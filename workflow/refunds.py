@@ -19,7 +19,7 @@ from core import outbox
 from core.errors import Conflict, Invalid, NotFound
 from core.money import format_usd
 from core.retries import retried
-from workflow import differences, giving_back, ledger, payments
+from workflow import differences, giving_back, inspection_rows, ledger, payments
 from workflow.giving_back import Back
 from workflow.models import Item, ItemStatus, LedgerEntry, LedgerKind, Order, Refund, RefundLine, RefundReason, RefundStatus
 from workflow.process import Effect, Role, State
@@ -136,6 +136,7 @@ def refund_lines(
     order = locked_for_staff(order_id, roles=PROPOSERS, by=by, seen_version=seen_version)
     made = plan(order, giving_back.of_lines(order, lines), reason=RefundReason(reason), by=by, discretionary=True, note=note.strip())
     gone = _let_go(order, leaving)
+    inspection_rows.leave(order, gone, by=by)
     facts = {"reason": reason, "refunds_usd_cents": sum(refund.amount_usd_cents for refund in made)}
     facts |= {"items": {str(item.position): str(item.status) for item in gone}} if gone else {}
     waits = any(refund.status == RefundStatus.PROPOSED for refund in made)

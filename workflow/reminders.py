@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from core.notices import Letter
 from workflow import storage
 from workflow.letters import reminding
 from workflow.letters.about import About
-from workflow.models import Attempt, AttemptStatus, Invoice, InvoiceKind, InvoiceStatus, Order
+from workflow.models import Attempt, AttemptStatus, Inspection, Invoice, InvoiceKind, InvoiceStatus, Order
 from workflow.process import CLOSED, State
 from workflow.storage import Storage
 
@@ -107,8 +107,9 @@ def _questions(now: datetime) -> Iterator[Reminder]:
 
 
 def unanswered(now: datetime) -> QuerySet[Order]:
-    """Orders whose question went unanswered through all reminders: staff's turn."""
-    return _asked(now - QUESTION_TO_STAFF)
+    """Orders whose question went unanswered through all reminders: staff's turn. Those about inspections have a task of their own."""
+    about_inspections = Inspection.objects.filter(item__order=OuterRef("pk"), ended_at=None, asked_at=OuterRef("asked_at"))
+    return _asked(now - QUESTION_TO_STAFF).exclude(Exists(about_inspections))
 
 
 def _asked(before: datetime) -> QuerySet[Order]:

@@ -36,6 +36,13 @@ def add_of_customer(order: Order, *, text: str, by: "By") -> OrderMessage:
     return message
 
 
+def add_decision(order: Order, *, text: str, by: "By") -> OrderMessage:
+    """The customer's answer to a choice that we gave them: staff act on it, nobody has to write back."""
+    message = _add(order, text=text, author=by.user, from_staff=False)
+    read(order, from_staff=True)
+    return message
+
+
 def settle(order: Order, *, by: "By") -> None:
     """What the customer wrote is answered, or needs no answer."""
     if order.unanswered_since is not None:

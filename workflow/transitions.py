@@ -213,7 +213,8 @@ def may(order: Order, spec: Spec, *, by: By) -> bool:
 
 def unmet(order: Order, spec: Spec, *, by: By) -> list[Guard]:
     """The guards that do not hold for this actor."""
-    return [guard for guard in spec.when if (not guard.only_for or by.actor in guard.only_for) and not guard(order)]
+    failing = (guard for guard in spec.when if (not guard.only_for or by.actor in guard.only_for) and not guard(order))
+    return [guard.about(order) for guard in failing]
 
 
 def _check_facts(spec: Spec, *, by: By, facts: dict[str, Any]) -> None:

@@ -15,8 +15,20 @@ from django.utils.translation import gettext_lazy as _
 from core.errors import Invalid
 from core.money import format_krw
 from integrations.couriers import COURIERS
-from workflow import courier_settings, differences, hints, labels, pricing, rate_cards, restrictions
-from workflow.entry_rules import MAX_PRICE_KRW, check_state, set_arrived, set_courier, set_label, set_measures, set_name, set_price, whole
+from integrations.tracking_numbers import normalise
+from workflow import courier_settings, differences, hints, inspection_rows, labels, pricing, rate_cards, restrictions
+from workflow.entry_rules import (
+    MAX_PRICE_KRW,
+    check_state,
+    set_arrived,
+    set_courier,
+    set_label,
+    set_measures,
+    set_name,
+    set_price,
+    take_back_arrival,
+    whole,
+)
 from workflow.models import Item, ItemStatus, Order, Parcel, Restriction
 from workflow.process import Effect, Role, State
 from workflow.transitions import By, TransitionRefused, locked_for_staff, record, retried
@@ -38,7 +50,10 @@ def _task(name: str, states: Iterable[State], roles: Iterable[Role]) -> Task:
 SCREEN = _task("screen_items", [State.QUOTE_REQUESTED, State.QUOTE_APPROVED], [Role.BUYER])
 PRICE = _task("price_items", [State.QUOTE_REQUESTED, State.QUOTE_APPROVED], [Role.BUYER])
 BUY = _task("buy_items", [State.ITEMS_PAID], [Role.BUYER])
+EXPECT = _task("expect_items", [State.ITEMS_PAID, State.ITEMS_PURCHASED], [Role.BUYER, Role.WAREHOUSE])
 RECEIVE = _task("receive_items", [State.ITEMS_PURCHASED], [Role.WAREHOUSE])
+#: a button, not one of the forms
+UNDO_ARRIVAL = Task("undo_arrival", RECEIVE.states, RECEIVE.roles)
 PACK = _task("pack_parcels", [State.AT_WAREHOUSE], [Role.WAREHOUSE])
 SET_FEE = _task("set_delivery_fee", [State.AT_WAREHOUSE], [Role.WAREHOUSE, Role.FINANCE])
 LABEL = _task("label_parcels", [State.DELIVERY_PAID, State.SHIPPED], [Role.WAREHOUSE])
@@ -48,7 +63,7 @@ CHOOSE = _task("choose_couriers", [State.AT_WAREHOUSE], [Role.WAREHOUSE, Role.FI
 LOOK = _task("look_now", [State.SHIPPED], [Role.WAREHOUSE, Role.SUPPORT])
 #: what follows when the label of a parcel on its way turned out to be wrong
 AFTER_CORRECTION = (Effect.TRACK_PARCELS, Effect.NOTIFY_CUSTOMER)
-TASKS = (SCREEN, PRICE, BUY, RECEIVE, PACK, SET_FEE, LABEL)
+TASKS = (SCREEN, PRICE, BUY, RECEIVE, EXPECT, PACK, SET_FEE, LABEL)
 
 
 def tasks_open(order: Order, *, by: By) -> list[Task]:
@@ -160,14 +175,45 @@ def buy_items(order_id: int, *, purchases: Mapping[int, Mapping[str, Any]], by: 
 
 @retried
 @transaction.atomic
+def expect_items(order_id: int, *, numbers: Mapping[int, str], by: By, seen_version: int | None = None) -> Order:
+    """The numbers of the shops' parcels to us, by item id; empty takes one back. The warehouse scans them (`arrivals.find`)."""
+    order = _begin(order_id, EXPECT, by=by, seen_version=seen_version)
+    changed = []
+    for item_id, said in numbers.items():
+        item = _item(order, item_id)
+        if not item.is_live:
+            raise Invalid(_("This item is no longer part of the order."), field="item")
+        item.inbound_number = normalise(said)
+        changed.append(item)
+    Item.objects.bulk_update(changed, ["inbound_number"])
+    return _finish(order, EXPECT, by=by, facts={"inbound": {str(i.position): i.inbound_number for i in changed}})
+
+
+@retried
+@transaction.atomic
 def receive_items(order_id: int, *, item_ids: Iterable[int], inspected: bool, by: By, seen_version: int | None = None) -> Order:
     """Items that arrived; `inspected` when they were also looked at and are right."""
     order = _begin(order_id, RECEIVE, by=by, seen_version=seen_version)
-    changed = [_item(order, item_id) for item_id in item_ids]
+    changed, held = [_item(order, item_id) for item_id in item_ids], inspection_rows.open_in([order.pk])
     for item in changed:
-        set_arrived(item, inspected=inspected, at=now())
+        set_arrived(item, inspected=inspected, at=now(), is_held=item.pk in held)
     Item.objects.bulk_update(changed, ["arrived_at", "inspected_at", "status"])
     return _finish(order, RECEIVE, by=by, facts={"items": {str(i.position): str(i.status) for i in changed}})
+
+
+@retried
+@transaction.atomic
+def undo_arrival(order_id: int, *, item_ids: Iterable[int], by: By, seen_version: int | None = None) -> Order:
+    """A wrong entry is taken back: the items are bought and on their way, as before. Only while the order waits for its items."""
+    order = _begin(order_id, UNDO_ARRIVAL, by=by, seen_version=seen_version)
+    changed, held = [_item(order, item_id) for item_id in item_ids], inspection_rows.open_in([order.pk])
+    if not changed:
+        raise Invalid(_("Nothing was chosen."), field="item")
+    for item in changed:
+        take_back_arrival(item, is_held=item.pk in held)
+    Item.objects.bulk_update(changed, ["arrived_at", "inspected_at", "status"])
+    inspection_rows.take_back_fine(changed)
+    return _finish(order, UNDO_ARRIVAL, by=by, facts={"items": {str(i.position): str(i.status) for i in changed}})
 
 
 # --- Parcels --------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from typing import Any
 
 from django.utils.timezone import now
 
-from workflow import differences, payments, pricing, refunds, shipping
+from workflow import differences, inspection_rows, payments, pricing, refunds, shipping
+from workflow.guards import live_items
 from workflow.models import InvoiceKind, InvoiceStatus, Item, ItemStatus, Order
 from workflow.process import Write
 
@@ -119,5 +120,7 @@ def plan_refunds(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
 @writes(Write.CLOSE_ITEMS)
 def close_items(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
     """What a customer already has of an order stays theirs."""
-    _move_items(order, to=ItemStatus.CANCELLED, only=lambda item: item.is_live and not shipping.is_with_customer(order, item))
+    leaving = [item for item in live_items(order) if not shipping.is_with_customer(order, item)]
+    inspection_rows.leave(order, leaving, by=by)
+    _move_items(order, to=ItemStatus.CANCELLED, only=leaving.__contains__)
     shipping.settle_return(order, by=by)

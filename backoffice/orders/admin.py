@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from backoffice import privacy
 from backoffice.access import background
-from backoffice.orders import customer_view, desk, dialogs, entries, moves, page, photos, pressing, reading, receipt
+from backoffice.orders import customer_view, desk, dialogs, entries, inspecting, moves, page, photos, pressing, reading, receipt
 from backoffice.orders.listing import OrderList
 from core import events
 
@@ -28,6 +28,12 @@ class OrderAdmin(OrderList):
             path("<int:order_id>/beside/<slug:name>/", view(self.beside), name="workflow_order_beside"),
             path("<int:order_id>/receipt/<slug:language>/", view(require_GET(receipt.download)), name="workflow_order_receipt"),
             *(path(f"<int:order_id>/{d.name}/", view(self.dialog), {"dialog": d}, name=f"workflow_order_{d.name}") for d in page.DIALOGS),
+            *(
+                path(f"<int:order_id>/{d.name}/", view(self.dialog), {"dialog": d}, name=f"workflow_order_{d.name}")
+                for d in inspecting.DIALOGS
+            ),
+            path("<int:order_id>/inspection/<int:pk>/<slug:what>/", view(self.end_inspection), name="workflow_order_inspection"),
+            path("<int:order_id>/undo-arrival/<int:pk>/", view(self.undo_arrival), name="workflow_order_undo_arrival"),
             path("<int:order_id>/refund/<int:pk>/<slug:name>/", view(self.decide), name="workflow_order_decide"),
             path("<int:order_id>/unapplied/<int:pk>/<slug:what>/", view(self.settle_unapplied), name="workflow_order_unapplied"),
             path("<int:order_id>/write/<slug:name>/", view(self.write), name="workflow_order_write"),
@@ -69,6 +75,12 @@ class OrderAdmin(OrderList):
 
     def decide(self, request: HttpRequest, order_id: int, pk: int, name: str) -> HttpResponse:
         return read_or_post(pressing.decide)(request, order_id, pk, name, frame=self.frame(request))
+
+    def end_inspection(self, request: HttpRequest, order_id: int, pk: int, what: str) -> HttpResponse:
+        return require_POST(inspecting.press)(request, order_id, pk, what)
+
+    def undo_arrival(self, request: HttpRequest, order_id: int, pk: int) -> HttpResponse:
+        return require_POST(inspecting.undo_arrival)(request, order_id, pk)
 
     def settle_unapplied(self, request: HttpRequest, order_id: int, pk: int, what: str) -> HttpResponse:
         return require_POST(pressing.settle_unapplied)(request, order_id, pk, what)

@@ -2,8 +2,9 @@
 that the customers' API answers with, so that both say the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -15,8 +16,10 @@ from django.utils.translation import gettext_lazy as _
 from backoffice.orders import reading
 from backoffice.orders.money import pay_url
 from core.accounts.models import Locale
+from workflow import inspection_rows, inspection_words, photos
 from workflow.invoices import line_title
-from workflow.models import Invoice, InvoiceLine, Order
+from workflow.models import Inspection, Invoice, InvoiceLine, Item, Order
+from workflow.photos import Link
 from workflow.process import Step, Waits
 
 #: to the customer
@@ -37,6 +40,18 @@ class OpenBill:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """What was found of an item, as the customer reads it, with the photos they see."""
+
+    item: str
+    found: str
+    note: str
+    photos: list[Link]
+    choice: str
+    answer_by: datetime | None
+
+
+@dataclass(frozen=True)
 class View:
     """All words of one language."""
 
@@ -49,14 +64,17 @@ class View:
     held: str
     due: str
     bills: list[OpenBill]
+    findings: list[Finding]
 
 
 def views(order: Order) -> list[View]:
     """The customer's own language first."""
-    return sorted((_view(order, locale) for locale in Locale.values), key=lambda view: not view.is_theirs)
+    found = inspection_rows.of_items([item.pk for item in order.items.all()])
+    latest = [(item, found[item.pk][-1]) for item in order.items.all() if item.pk in found]
+    return sorted((_view(order, locale, latest) for locale in Locale.values), key=lambda view: not view.is_theirs)
 
 
-def _view(order: Order, locale: str) -> View:
+def _view(order: Order, locale: str, latest: Iterable[tuple[Item, Inspection]]) -> View:
     with translation.override(locale):
         return View(
             locale=locale,
@@ -68,7 +86,19 @@ def _view(order: Order, locale: str) -> View:
             held=gettext("The order is on hold.") if order.hold_reason else "",
             due=gettext("To be paid"),
             bills=[_bill(invoice, order, locale) for invoice in order.invoices.all() if invoice.is_open],
+            findings=[_finding(item, inspection, locale) for item, inspection in latest],
         )
+
+
+def _finding(item: Item, inspection: Inspection, locale: str) -> Finding:
+    return Finding(
+        item=str(item),
+        found=inspection_words.found(inspection.verdict, locale=locale),
+        note=inspection.note,
+        photos=photos.links(photos.live(inspection), lifetime=photos.FOR_STAFF),
+        choice=inspection_words.wish(inspection.choice, locale=locale) if inspection.choice else "",
+        answer_by=inspection.answer_by if inspection.is_open and not inspection.choice else None,
+    )
 
 
 def _status(step: Step, order: Order) -> str:

@@ -4,7 +4,7 @@ A GET shows the dialog, also with what was typed so far and what would come of i
 comes back with every typed value, the reason, and, where somebody else was quicker, with who changed what since.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -33,6 +33,9 @@ class OrderForm(forms.Form):
 
     def build(self) -> None:
         """Add the fields that this order needs."""
+
+    def open_with(self, asked: Mapping[str, Any]) -> None:
+        """What a link to the dialog chose already."""
 
     @property
     def seen_version(self) -> int | None:
@@ -72,7 +75,8 @@ class Dialog:
         """What would come of the form as it is typed, for the template."""
         return {}
 
-    def save(self, order: Order, form: Any, *, by: By) -> None:
+    def save(self, order: Order, form: Any, *, by: By) -> Sequence[str] | None:
+        """Whatever was saved but not as a whole is said in words."""
         raise NotImplementedError
 
 
@@ -81,17 +85,22 @@ def answer(request: HttpRequest, order_id: int, dialog: Dialog, *, frame: Mappin
         raise PermissionDenied
     order = reading.load(order_id)
     if request.method != "POST":
-        return _show(request, order, dialog, dialog.form(order, _previewed(request, order)), frame=frame)
+        form = dialog.form(order, _previewed(request, order))
+        form.open_with(request.GET)
+        return _show(request, order, dialog, form, frame=frame)
     form = dialog.form(order, request.POST)
+    form.files = request.FILES
     if not form.is_valid():
         return _show(request, order, dialog, form, frame=frame, status=422)
     try:
-        dialog.save(order, form, by=acting(request))
+        warnings = dialog.save(order, form, by=acting(request))
     except BidangilError as refused:
         fresh = reading.load(order.pk)
         bound = dialog.form(fresh, request.POST)
         return _show(request, fresh, dialog, bound, frame=frame, status=refused.status_code, refused=refused, seen=form.seen_version)
     messages.success(request, dialog.done)
+    for words in warnings or ():
+        messages.warning(request, words)
     return HttpResponseRedirect(reverse("admin:workflow_order_change", args=[order_id]))
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backoffice.numbers import WholeField
 from backoffice.orders import hint_badges
-from workflow import differences, restrictions, work
+from workflow import differences, inspection_rows, restrictions, work
 from workflow.guards import live_items
 from workflow.models import Item, ItemStatus, Order, Parcel
 from workflow.transitions import By
@@ -229,25 +229,46 @@ class BuyForm(EntryForm):
 
 
 class ReceiveForm(EntryForm):
-    """`item` may come many times; the button pressed says whether they were inspected too."""
+    """`item` may come many times, and none is ticked before somebody does; the button pressed says whether they were inspected too, and
+    “all” that everything that is not here yet arrived and is fine."""
 
     task, template = work.RECEIVE, "backoffice/order/entries/arrivals.html"
-    inspected = forms.TypedChoiceField(choices=[("1", ""), ("0", "")], coerce=lambda value: value == "1")
+    inspected = forms.ChoiceField(choices=[("1", ""), ("0", ""), ("all", "")])
 
     def build(self) -> None:
-        items = live_items(self.order)
+        self.held = inspection_rows.open_in([self.order.pk])
+        self.awaited = [item for item in self.subjects() if item.status != ItemStatus.INSPECTED and item.pk not in self.held]
         self.fields["item"] = forms.TypedMultipleChoiceField(
-            choices=[(item.pk, str(item)) for item in items],
-            coerce=int,
-            initial=[item.pk for item in items if item.status != ItemStatus.INSPECTED],
-            error_messages={"required": _("Tick what arrived.")},
+            choices=[(item.pk, str(item)) for item in self.subjects() if item.pk not in self.held], coerce=int, required=False
         )
 
     def ticked(self) -> set[int]:
-        """For the boxes, also when the form comes back."""
-        said = self.data.getlist("item") if self.is_bound else self.fields["item"].initial
-        return {int(pk) for pk in said if str(pk).isdigit()}
+        """For the boxes when the form comes back."""
+        return {int(pk) for pk in self.data.getlist("item") if str(pk).isdigit()} if self.is_bound else set()
+
+    def clean(self) -> dict[str, Any]:
+        said = self.cleaned_data
+        if said.get("inspected") == "all":
+            said["item"] = [item.pk for item in self.awaited]
+        if not said.get("item") and "item" not in self.errors:
+            self.add_error("item", _("Tick what arrived."))
+        return said
 
     def save(self, *, by: By) -> None:
         said = self.cleaned_data
-        work.receive_items(self.order.pk, item_ids=said["item"], inspected=said["inspected"], by=by, seen_version=self.seen_version)
+        is_fine = said["inspected"] != "0"
+        work.receive_items(self.order.pk, item_ids=said["item"], inspected=is_fine, by=by, seen_version=self.seen_version)
+
+
+class ExpectForm(EntryForm):
+    """The numbers on the parcels that the shops send us, for the warehouse to scan."""
+
+    task, template = work.EXPECT, "backoffice/order/entries/expected.html"
+
+    def build(self) -> None:
+        for item in self.subjects():
+            self.add(item, inbound_number=forms.CharField(max_length=40, required=False, initial=item.inbound_number))
+
+    def save(self, *, by: By) -> None:
+        numbers = {item.pk: self.said("inbound_number", item) for item in self.subjects()}
+        work.expect_items(self.order.pk, numbers=numbers, by=by, seen_version=self.seen_version)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from backoffice.money.words import note_words
 from backoffice.words import courier_name, happened
 from core.money import format_krw, format_usd
-from workflow.models import AdjustmentRoute, ItemStatus, OrderEvent
+from workflow.models import AdjustmentRoute, Choice, ItemStatus, OrderEvent, Outcome, Verdict
 from workflow.process import Actor, State
 
 
@@ -142,6 +142,14 @@ FACTS: dict[str, tuple[Any, Callable[[Any], str]]] = {
     "reason": (_("reason"), _reason),
     "proof": (_("proof"), str),
     "items": (_("items"), _statuses),
+    "item": (_("item"), lambda position: f"#{position}"),
+    "inbound": (_("shops' parcels"), lambda numbers: ", ".join(f"{position}: {number or '–'}" for position, number in numbers.items())),
+    "asked": (_("items"), lambda positions: ", ".join(f"#{position}" for position in positions)),
+    "inspection": (_("inspection"), lambda number: f"#{number}"),
+    "verdict": (_("found"), lambda verdict: str(Verdict(verdict).label)),
+    "choice": (_("customer's wish"), lambda choice: str(Choice(choice).label)),
+    "outcome": (_("outcome"), lambda outcome: str(Outcome(outcome).label)),
+    "answer_by": (_("answer by"), _time),
     "topics": (_("restricted goods"), _topics),
     "prices_krw": (_("unit prices"), _prices),
     "names": (_("product names"), lambda names: ", ".join(f"{position}: {name}" for position, name in names.items())),
@@ -166,7 +174,6 @@ FACTS: dict[str, tuple[Any, Callable[[Any], str]]] = {
     "our_fault": (_("our fault"), _yes),
     "photos": (_("photos"), lambda numbers: ", ".join(f"#{number}" for number in numbers)),
     "photo": (_("photo"), lambda number: f"#{number}"),
-    "item": (_("item"), lambda position: f"#{position}"),
     "parcel": (_("parcel"), lambda position: f"#{position}"),
     "removed": (_("removed parcel"), lambda position: f"#{position}"),
     "parcels": (_("parcels"), str),

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.timezone import now
 
 from backoffice.access import acting
-from backoffice.orders import beside, hint_badges, storing
+from backoffice.orders import beside, hint_badges, inspecting, storing
 from backoffice.orders.after_payment import DearerDialog, SoldOutDialog
 from backoffice.orders.bills import changed_lines, titled
 from backoffice.orders.desk import Desk
@@ -41,7 +41,7 @@ def context(request: HttpRequest, order: Order) -> dict[str, Any]:
     names = assigning.names_of(_given_to(order))
     desk = Desk(order, by=by)
     timeline = desk.timeline(happening(event, names=names) for event in order.events.all())
-    entries = entries_open(order, by=by)
+    entries, panels = entries_open(order, by=by), inspecting.panels(order, by=by)
     return {
         **heading(order),
         "next": next_move(order, by=by),
@@ -51,7 +51,8 @@ def context(request: HttpRequest, order: Order) -> dict[str, Any]:
         "beside": beside.offered(order, by=by),
         "desk": desk,
         "recipient": recipient(request, order),
-        "items": [ItemRow(item, parcels=order.parcels.all()) for item in order.items.all()],
+        "items": [ItemRow(item, parcels=order.parcels.all(), panel=panels.get(item.pk)) for item in order.items.all()],
+        "may_ask_about": any(panel.may_ask for panel in panels.values()),
         "invoices": [InvoiceCard.of(invoice, order) for invoice in reversed(order.invoices.all())],
         "parcels": [ParcelCard(parcel, order.items.all(), tasks=order.tasks.all()) for parcel in order.parcels.all()],
         "loose": packing.loose_items(order) if order.parcels.all() else [],
@@ -95,8 +96,8 @@ def recipient(request: HttpRequest, order: Order) -> dict[str, Any]:
 
 
 class ItemRow:
-    def __init__(self, item: Item, *, parcels: Iterable[Parcel]) -> None:
-        self.item = item
+    def __init__(self, item: Item, *, parcels: Iterable[Parcel], panel: inspecting.Panel | None) -> None:
+        self.item, self.panel = item, panel
         self.parcel = next((parcel for parcel in parcels if parcel.pk == item.parcel_id), None)
 
 

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.numbers import WholeField
-from backoffice.orders.forms import BuyForm, EntryForm, PriceForm, ReceiveForm, Row, ScreenForm
+from backoffice.orders.forms import BuyForm, EntryForm, ExpectForm, PriceForm, ReceiveForm, Row, ScreenForm
 from workflow import courier_settings, labels, work
 from workflow.entry_rules import SIDES
 from workflow.guards import live_items
@@ -245,5 +245,5 @@ class LabelForm(EntryForm):
 
 
 FORMS: dict[str, type[EntryForm]] = {
-    form.task.name: form for form in (ScreenForm, PriceForm, BuyForm, ReceiveForm, PackForm, FeeForm, LabelForm)
+    form.task.name: form for form in (ScreenForm, PriceForm, BuyForm, ReceiveForm, ExpectForm, PackForm, FeeForm, LabelForm)
 }

@@ -27,7 +27,7 @@ from workflow.tests.factories import customer, order_at, rate_card, staff
 
 pytestmark = pytest.mark.django_db
 
-TASKS = ("screen_items", "price_items", "buy_items", "receive_items", "pack_parcels", "set_delivery_fee", "label_parcels")
+TASKS = ("screen_items", "price_items", "buy_items", "receive_items", "expect_items", "pack_parcels", "set_delivery_fee", "label_parcels")
 BESIDE = ("hold", "release", "ask", "answer")
 STAFF_MOVES = [spec.name for spec in TRANSITIONS.values() if any(roles_of(spec, state) for state in spec.sources)]
 LISTS = (

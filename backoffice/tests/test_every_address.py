@@ -28,6 +28,7 @@ from workflow.models import (
     Dispute,
     ExportLog,
     ImportBatch,
+    Inspection,
     Item,
     LedgerEntry,
     LedgerKind,
@@ -58,6 +59,7 @@ BY_ROUTE: dict[tuple[str, str], list[str]] = {
     ("workflow/order/<int:order_id>/refund/", "name"): ["approve", "decline", "again", "hand"],
     ("workflow/order/<int:order_id>/unapplied/", "what"): ["apply", "give-back"],
     ("workflow/order/<int:order_id>/write/", "name"): ["message", "note"],
+    ("workflow/order/<int:order_id>/inspection/", "what"): ["keep", "again", "undo"],
     ("workflow/order/<int:order_id>/photos/", "kind"): ["item"],
     ("imports/template/", "kind"): ["prices"],
     ("imports/template/", "form"): ["csv"],
@@ -71,6 +73,8 @@ BY_ROUTE: dict[tuple[str, str], list[str]] = {
 MODELS = {
     "workflow/order/<int:order_id>/refund/<int:pk>/": Refund,
     "workflow/order/<int:order_id>/unapplied/<int:pk>/": LedgerEntry,
+    "workflow/order/<int:order_id>/inspection/<int:pk>/": Inspection,
+    "workflow/order/<int:order_id>/undo-arrival/<int:pk>/": Item,
     "workflow/order/<int:order_id>/photos/<slug:kind>/": Item,
     "workflow/order/<int:order_id>/photos/<int:photo_id>/": Photo,
     "unapplied/<int:pk>/": LedgerEntry,
@@ -180,6 +184,7 @@ def world(db) -> Order:
     Notice.objects.create(key="n", kind="k", channel="email", recipient="a@example.com", locale=Locale.KOREAN, text="words")
     Reconciliation.objects.create(since=now(), ended_at=now())
     person = factories.staff(Role.OWNER)
+    Inspection.objects.create(item=order.items.all()[0], number=1, verdict="damaged", note="wet", by=person)
     PriceSave.objects.create(by=person)
     ImportBatch.objects.create(
         kind="prices", status="ready", file_name="a.csv", sha256="0" * 64, size_bytes=1, read_as="CSV", made_by=person

@@ -32,6 +32,7 @@ from workflow.models import (
     Dispute,
     ImportBatch,
     ImportRow,
+    Inspection,
     Item,
     LedgerEntry,
     Order,
@@ -86,6 +87,7 @@ def write_order(order: Order, words: Words, *, turn: int) -> None:
             note=words(piece(1000, number)),
             screening_note=words(piece(500, number)),
             shop_order_number=words(piece(60, number)),
+            inbound_number=words(piece(40, number)),
         )
     User.objects.filter(pk=order.customer_id).update(
         nickname=words(piece(40, turn)), phone=words(piece(20, turn)), email=words(piece(80, turn) + "@x")
@@ -124,6 +126,8 @@ def write_beside(order: Order, words: Words) -> list[str]:
     parcel = order.parcels.first()
     Parcel.objects.filter(pk=parcel.pk).update(tracking_number=words(piece(40, 5)), poll_error=words(piece(300, 5)))
     TrackingEvent.objects.create(parcel=parcel, at=now(), status="exception", text=words(piece(200, 6)), place=words(piece(120, 7)))
+    found = {"note": words(piece(500, 8)), "choice": "other", "answer": words(piece(1000, 9)), "asked_at": now(), "answered_at": now()}
+    Inspection.objects.create(item=order.items.all()[0], number=1, verdict="damaged", by=order.customer, **found)
     OrderMessage.objects.create(order=order, author=order.customer, from_staff=False, text=all_of_it)
     OrderNote.objects.create(order=order, author=order.customer, text=all_of_it)
     RateCard.objects.create(courier="ems", valid_from=now(), steps=[{"up_to_g": 500, "krw": 1}], note=words(piece(300, 12)))
@@ -150,6 +154,9 @@ def extra_pages(order: Order, words: Words, *, refund: Refund) -> list[str]:
     return [
         "/admin/",
         "/admin/unapplied/",
+        "/admin/inspections/",
+        f"/admin/arrivals/?q={order.number}",
+        f"/admin/arrivals/?q={searched}",
         "/admin/letters/",
         *(f"/admin/letters/{kind}/?order={order.number}" for kind in ("request_quote", "ask", "ship", "remind_question_open")),
         *(f"/admin/letters/{kind}/{locale}/mail/?order={order.number}" for kind in ("request_quote", "ask") for locale in ("ko", "en")),

@@ -130,7 +130,9 @@ def test_every_notice_and_every_event_was_seen(walked: dict[str, Any]) -> None:
     assert sorted(notices) == sorted((move, *kind) for move, kinds in EXPECTED.items() for kind in kinds)
     states = [event["data"]["state"] for event in walked["events"] if event["kind"] == "order.state"]
     assert states == list(proofs.MOVES.values())
-    assert {event["kind"] for event in walked["events"]} == {"order.state", "order.item", "order.invoice", "shipment.status"}
+    assert {event["kind"] for event in walked["events"]} == {
+        "order.state", "order.item", "order.message", "order.invoice", "shipment.status",
+    }  # fmt: skip
 
 
 def test_what_it_leaves_behind_holds(system: System, walked: dict[str, Any]) -> None:

@@ -1,9 +1,14 @@
 """The browser without a screen reads pages as a browser does: what it would send, what it shows, what it does not find."""
 
-import pytest
+import io
 
+import pytest
+from django.core.files.uploadhandler import MemoryFileUploadHandler
+from django.http.multipartparser import MultiPartParser
+
+from core.management.journey.browser import multipart
 from core.management.journey.courier import next_fedex_number, next_s10_number
-from core.management.journey.pages import Page
+from core.management.journey.pages import Page, Upload
 from core.management.journey.steps import Failed
 
 HTML = """
@@ -96,3 +101,18 @@ def test_buttons_links_and_words(page: Page) -> None:
 def test_the_next_number_of_a_label_roll_has_its_check_digit() -> None:
     assert next_fedex_number("986578788855") == "986578788866"
     assert next_s10_number("EG123456785KR") == "EG123456799KR"
+
+
+def test_files_go_as_a_browser_sends_them():
+    body, kind = multipart([("note", "상자")], [Upload("photos", "box.jpg", "image/jpeg", b"\xff\xd8\r\n--x")])
+    meta = {"CONTENT_TYPE": kind, "CONTENT_LENGTH": str(len(body))}
+    fields, files = MultiPartParser(meta, io.BytesIO(body), [MemoryFileUploadHandler()]).parse()
+    found = files["photos"]
+    assert (fields["note"], found.name, found.content_type, found.read()) == ("상자", "box.jpg", "image/jpeg", b"\xff\xd8\r\n--x")
+
+
+def test_a_form_that_takes_no_files_takes_none():
+    page = Page("http://x/", 200, '<form method="post" action="/a/"><input type="file" name="photos"><input name="n" value="1"></form>')
+    with pytest.raises(Failed, match="takes no file"):
+        page.form("/a/").attach("photos", "a.jpg", "image/jpeg", b"x")
+    assert page.form("/a/").pairs() == [("n", "1")]

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from core.accounts.models import User
 from customer_api.schema import Out, language
-from workflow import road, transitions
+from workflow import photos, road, transitions
 from workflow.invoices import Change, Changes, line_title, what_changed
-from workflow.models import Invoice, InvoiceKind, InvoiceLine, Item, Order, Parcel, TrackingEvent
+from workflow.models import Inspection, Invoice, InvoiceKind, InvoiceLine, Item, Order, Parcel, Photo, TrackingEvent
 from workflow.process import State, Step
 from workflow.storage import storage_of
 from workflow.transitions import By
@@ -20,6 +20,27 @@ class StepOut(Out):
     step: int
     label: str
     done: bool
+
+
+class PhotoOut(Out):
+    url: str
+    small_url: str
+    expires_at: datetime = Field(description="The addresses are signed and hold until then; read the order anew for later ones.")
+
+
+class InspectionOut(Out):
+    """What we found when we looked at the item; the latest look."""
+
+    number: int
+    verdict: str
+    note: str
+    at: datetime
+    photos: list[PhotoOut]
+    asked: bool = Field(description="Answer with `POST …/items/{position}/inspection` while `outcome` and `choice` are empty.")
+    answer_by: datetime | None
+    choice: str
+    answer: str
+    outcome: str = Field(description="Empty while it is open.")
 
 
 class ItemOut(Out):
@@ -34,6 +55,7 @@ class ItemOut(Out):
     screening_note: str
     price_krw: int | None
     line_krw: int | None
+    inspection: InspectionOut | None
 
 
 class AddressOut(Out):
@@ -210,7 +232,7 @@ def order_out(order: Order, *, user: User, scans: bool = False) -> OrderOut:
         question=order.question,
         note=order.note,
         items=[_item(item) for item in order.items.all()],
-        address=AddressOut(state=order.region, **_same(order, AddressOut, but="state")),
+        address=AddressOut(state=order.region, **_same(order, AddressOut, "state")),
         recipient=RecipientOut(name=order.recipient_name, phone=order.recipient_phone),
         invoices=[_invoice(invoice, among=invoices) for invoice in invoices],
         shipments=[
@@ -232,13 +254,30 @@ def state_label(state: str) -> str:
     return str(State(state).label) if state else ""
 
 
-def _same(row: Any, out: type[Out], *, but: str = "") -> dict[str, Any]:
+def _same(row: Any, out: type[Out], *but: str) -> dict[str, Any]:
     """The fields of `out` that the row has under the same name."""
-    return {name: getattr(row, name) for name in out.model_fields if name != but}
+    return {name: getattr(row, name) for name in out.model_fields if name not in but}
 
 
 def _item(item: Item) -> ItemOut:
-    return ItemOut(status_label=item.get_status_display(), **_same(item, ItemOut, but="status_label"))
+    inspection = _inspection(item.inspected_as)  # type: ignore[attr-defined]
+    return ItemOut(status_label=item.get_status_display(), inspection=inspection, **_same(item, ItemOut, "status_label", "inspection"))
+
+
+def _inspection(found: Inspection | None) -> InspectionOut | None:
+    if found is None:
+        return None
+    return InspectionOut(
+        photos=[_photo(photo) for photo in found.photos.all()],
+        asked=found.asked_at is not None,
+        **_same(found, InspectionOut, "photos", "asked"),
+    )
+
+
+def _photo(photo: Photo) -> PhotoOut:
+    base = settings.PUBLIC_BASE_URL
+    url, small_url = photos.signed_url(photo), photos.signed_url(photo, small=True)
+    return PhotoOut(url=base + url, small_url=base + small_url, expires_at=photos.link_ends_at())
 
 
 def _invoice(invoice: Invoice, *, among: list[Invoice]) -> InvoiceOut:
@@ -285,7 +324,7 @@ def _change(change: Change) -> LineChangeOut:
 
 
 def line_out(line: InvoiceLine) -> LineOut:
-    return LineOut(title=line_title(line, locale=language()), **_same(line, LineOut, but="title"))
+    return LineOut(title=line_title(line, locale=language()), **_same(line, LineOut, "title"))
 
 
 def _shipment(parcel: Parcel, *, token: str | None, scans: bool) -> ShipmentOut:
@@ -299,7 +338,7 @@ def _shipment(parcel: Parcel, *, token: str | None, scans: bool) -> ShipmentOut:
 
 
 def _scan(scan: TrackingEvent) -> ScanOut:
-    return ScanOut(status_label=road.status_words(scan.status), **_same(scan, ScanOut, but="status_label"))
+    return ScanOut(status_label=road.status_words(scan.status), **_same(scan, ScanOut, "status_label"))
 
 
 def _storage(order: Order) -> StorageOut | None:

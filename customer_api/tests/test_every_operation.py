@@ -52,7 +52,7 @@ WORDS = ["x", "0", "-1", "9" * 40, "%00", "%ED%A0%80", "..%2f..", "' OR 1=1--", 
 
 
 def filled(path: str, word: str) -> str:
-    for name in ("number", "kind", "nickname", "token_id", "address_id"):
+    for name in ("number", "kind", "nickname", "token_id", "address_id", "position"):
         path = path.replace(f"{{{name}}}", word)
     assert "{" not in path, f"{path} has a parameter that this test does not know"
     return path

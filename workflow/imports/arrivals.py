@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
 
-from workflow import work
+from workflow import inspection_rows, work
 from workflow.entry_rules import SIDES, set_arrived, set_measures
 from workflow.imports import cells, columns
 from workflow.imports.cells import CellError
@@ -27,6 +27,8 @@ class Loaded:
     parcels: dict[int, list[Parcel]] = field(default_factory=lambda: defaultdict(list))
     #: orders with live items that lie in no parcel yet
     loose: set[int] = field(default_factory=set)
+    #: items with an open inspection
+    held: set[int] = field(default_factory=set)
 
 
 def read(row: ImportRow, said: Cells) -> None:
@@ -66,7 +68,7 @@ def _read_measures(row: ImportRow, said: Cells) -> None:
 
 
 def load(order_ids: Sequence[int], _rows: Sequence[ImportRow]) -> Loaded:
-    loaded = Loaded()
+    loaded = Loaded(held=inspection_rows.open_in(order_ids))
     for item in Item.objects.filter(order_id__in=order_ids).order_by():
         loaded.items[item.order_id, item.position] = item
         if item.is_live and item.parcel_id is None:
@@ -91,7 +93,7 @@ def _enter_item(row: ImportRow, order: Order, loaded: Loaded, at: datetime) -> N
     if item is None:
         raise CellError(_("The order has no item %(position)s.") % {"position": row.position})
     seen = values(item, ITEM.writes)
-    set_arrived(item, inspected=row.said["inspected"], at=at)
+    set_arrived(item, inspected=row.said["inspected"], at=at, is_held=item.pk in loaded.held)
     settle(row, "item", item, seen=seen, table=ITEM)
 
 

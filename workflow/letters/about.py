@@ -13,6 +13,7 @@ from workflow import road
 from workflow.invoices import Changes, line_title, what_changed
 from workflow.letters.moments import day_and_hour, english_day, korean_day
 from workflow.models import (
+    Inspection,
     Invoice,
     InvoiceKind,
     InvoiceLine,
@@ -137,6 +138,11 @@ class About:
     def message(self) -> str:
         """What was written to the customer, word for word."""
         return OrderMessage.objects.values_list("text", flat=True).get(order=self.order, pk=self.facts["message"])
+
+    def asked_inspections(self) -> list[Inspection]:
+        """The inspections that this question was about, as far as they are open; by their items' positions."""
+        rows = Inspection.objects.filter(item__order=self.order, item__position__in=self.facts["asked"], ended_at=None)
+        return list(rows.filter(asked_at__isnull=False).select_related("item").order_by("item__position"))
 
     def lines(self, invoice: Invoice) -> list[InvoiceLine]:
         lines = list(invoice.lines.select_related("item"))

@@ -2,9 +2,36 @@
 
 from core.money import format_usd
 from core.notices import Letter
+from workflow import inspection_words
 from workflow.letters.about import About
 from workflow.letters.registry import to_customer
 from workflow.models import InvoiceKind, Refund
+
+
+@to_customer("ask_inspection")
+def inspected(about: About) -> Letter | None:
+    """What was found and what they may choose. The photos are on the page: a mail lives longer than a signed link to a photo."""
+    found = about.asked_inspections()
+    if not found:
+        return None
+    until = about.moment(found[0].answer_by)
+    rows = tuple((about.item(one.item), inspection_words.found(one.verdict, locale=about.locale)) for one in found)
+    notes = tuple(one.note for one in found if one.note)
+    if about.korean:
+        return Letter(
+            subject=f"상품을 확인해 주세요 ({about.number})",
+            lines=("도착한 상품을 검수했는데 확인이 필요합니다. 사진은 주문 페이지에서 보실 수 있습니다.",),
+            rows=rows,
+            after=(*notes, f"{until}까지 어떻게 할지 알려 주세요. 답을 주시기 전에는 보내지 않습니다."),
+            button=("사진 보고 답하기", about.page),
+        )
+    return Letter(
+        subject=f"Please look at what arrived ({about.number})",
+        lines=("We looked at what arrived, and need you to decide. The photos are on your order's page.",),
+        rows=rows,
+        after=(*notes, f"Please tell us by {until}. Nothing is sent before you have answered."),
+        button=("See the photos and answer", about.page),
+    )
 
 
 @to_customer("ask")

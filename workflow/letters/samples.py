@@ -23,6 +23,7 @@ from workflow.models import (
     AdjustmentRoute,
     ExchangeRate,
     FeePolicy,
+    Inspection,
     Invoice,
     InvoiceKind,
     InvoiceLine,
@@ -35,6 +36,7 @@ from workflow.models import (
     Quote,
     Refund,
     RefundStatus,
+    Verdict,
 )
 from workflow.storage import Storage
 
@@ -56,6 +58,7 @@ class Words:
     message: str
     reason: str
     disposed: str
+    found: str
 
 
 WORDS = {
@@ -67,6 +70,7 @@ WORDS = {
         message="주문하신 상품이 모두 창고에 도착했습니다. 오늘 안에 무게를 재고 배송비를 알려 드릴게요.",
         reason="상점이 문을 닫았습니다.",
         disposed="보관 기간이 끝난 상품을 재활용 업체에 넘겼습니다.",
+        found="왼쪽 소매에 3cm쯤 올이 풀린 곳이 있습니다.",
     ),
     "en": Words(
         names=("Wool cardigan", "Hydrating serum 50 ml", "Power bank 20,000 mAh"),
@@ -76,6 +80,7 @@ WORDS = {
         message="Everything you ordered has arrived. We weigh it today and will then tell you the delivery fee.",
         reason="The shop has closed down.",
         disposed="Handed to the recycling company after the end of storage.",
+        found="A thread has come loose on the left sleeve, about an inch long.",
     ),
 }
 
@@ -109,6 +114,10 @@ class Sample(About):
 
     def message(self) -> str:
         return WORDS[self.locale].message
+
+    def asked_inspections(self) -> list[Inspection]:
+        found = WORDS[self.locale].found
+        return [Inspection(item=self.items[0], number=1, verdict=Verdict.DAMAGED, note=found, answer_by=now() + timedelta(days=7))]
 
     def lines(self, invoice: Invoice) -> list[InvoiceLine]:
         return list(invoice._prefetched_objects_cache["lines"])  # type: ignore[attr-defined]

@@ -87,6 +87,16 @@ def answered(about: About) -> Letter | None:
     )
 
 
+@to_staff("answer_inspection")
+def decided(about: About) -> Letter:
+    return _letter(
+        about,
+        korean="고객이 검수 결과에 답했습니다",
+        english="The customer has decided about an inspected item",
+        todo=("답에 따라 검수를 마무리해 주세요.", "End the inspection as the customer decided."),
+    )
+
+
 @to_staff("message")
 def customer_wrote(about: About) -> Letter:
     """Without the words themselves: they are the customer's, and personal."""

@@ -224,6 +224,8 @@ class Item(models.Model):
     price_krw = models.PositiveIntegerField(_("unit price (won)"), null=True, blank=True)
     shop_order_number = ExactCharField(_("shop order number"), max_length=60, blank=True)
     paid_price_krw = models.PositiveIntegerField(_("paid in all (won)"), null=True, blank=True)
+    #: the courier's number of the shop's parcel to us, as on its label
+    inbound_number = ExactCharField(_("number of the shop's parcel"), max_length=40, blank=True, default="", db_default="")
     arrived_at = models.DateTimeField(_("arrived"), null=True, blank=True)
     inspected_at = models.DateTimeField(_("inspected"), null=True, blank=True)
     parcel = models.ForeignKey("Parcel", on_delete=models.SET_NULL, null=True, blank=True, related_name="items", verbose_name=_("parcel"))
@@ -238,6 +240,7 @@ class Item(models.Model):
         ]
         indexes = [
             models.Index(fields=["shop_order_number"], name="item_by_shop_number"),
+            models.Index(fields=["inbound_number"], name="item_by_inbound_number"),
             models.Index(fields=["screened_at", "status", "restriction"], name="item_by_screening"),
         ]
 

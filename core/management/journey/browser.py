@@ -1,12 +1,14 @@
 """A browser without a screen: cookies, redirects, forms sent as they stand on the page. Standard library only."""
 
 import http.cookiejar
+import secrets
 import urllib.error
 import urllib.request
+from collections.abc import Iterable
 from http.client import HTTPResponse
 from urllib.parse import urlencode, urlsplit
 
-from core.management.journey.pages import Form, Page
+from core.management.journey.pages import Form, Page, Upload
 
 ANSWER_S = 20.0
 
@@ -24,13 +26,15 @@ class Browser:
 
     def submit(self, page: Page, form: Form, *, press: tuple[str, str] | None = None) -> Page:
         """As a click: to the form's action, with the page as referrer; redirects are followed."""
-        data = urlencode(form.pairs(press))
-        url = page.absolute(form.action)
+        pairs, url = form.pairs(press), page.absolute(form.action)
         if form.method != "post":
-            return self.get(f"{url}?{data}")
+            return self.get(f"{url}?{urlencode(pairs)}")
         parts = urlsplit(page.url)
         headers = {"Origin": f"{parts.scheme}://{parts.netloc}", "Referer": page.url}
-        return self._open(urllib.request.Request(url, data=data.encode(), headers=headers))  # noqa: S310
+        data = urlencode(pairs).encode()
+        if form.takes_files:
+            data, headers["Content-Type"] = multipart(pairs, form.uploads)
+        return self._open(urllib.request.Request(url, data=data, headers=headers))  # noqa: S310
 
     def _open(self, request: urllib.request.Request) -> Page:
         try:
@@ -41,6 +45,17 @@ class Browser:
                 return _page(answer)
         except urllib.error.URLError as error:
             raise ConnectionError(f"{request.full_url}: {error.reason}") from error
+
+
+def multipart(pairs: Iterable[tuple[str, str]], uploads: Iterable[Upload]) -> tuple[bytes, str]:
+    """The body and its content type."""
+    boundary = secrets.token_hex(16)
+    parts = [(f'form-data; name="{name}"', value.encode()) for name, value in pairs]
+    parts += [
+        (f'form-data; name="{one.field}"; filename="{one.file_name}"\r\nContent-Type: {one.content_type}', one.content) for one in uploads
+    ]
+    body = b"".join(f"--{boundary}\r\nContent-Disposition: {head}\r\n\r\n".encode() + content + b"\r\n" for head, content in parts)
+    return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
 
 
 def _page(answer: HTTPResponse | urllib.error.HTTPError) -> Page:

@@ -6,7 +6,7 @@ from typing import Any
 from core.management.journey.inbox import Inbox
 from core.management.journey.steps import Failed, Patience
 from core.management.journey.stream import Stream
-from core.management.journey.web import Answer, Json
+from core.management.journey.web import Answer, Json, picture
 
 Document = dict[str, Any]
 API = "/api/v1"
@@ -110,6 +110,31 @@ class Customer:
         if len(found) != 1:
             raise Failed(f"the order has {len(found)} invoices for {kind} instead of one")
         return found[0]
+
+    # --- what was found of an item
+
+    def inspection(self, position: int) -> Document:
+        found: Document | None = self.order()["items"][position - 1]["inspection"]
+        if found is None:
+            raise Failed(f"the API shows no inspection of item {position}")
+        return found
+
+    def look_at_photos(self, position: int) -> None:
+        """By the signed links, as an app shows them: both sizes of each."""
+        photos = self.inspection(position)["photos"]
+        if not photos:
+            raise Failed(f"the API shows no photo of item {position}")
+        for photo in photos:
+            if len(picture(photo["small_url"])) > len(picture(photo["url"])):
+                raise Failed("the small picture is larger than the large one")
+
+    def decide(self, position: int, choice: str, text: str) -> None:
+        path, key = f"/orders/{self.number}/items/{position}/inspection", secrets.token_hex(16)
+        for _again in range(2):  # the app lost the answer and asks with the same key
+            order = self.api.post(path, {"choice": choice, "text": text}, key=key).data
+        found = order["items"][position - 1]["inspection"]
+        if (found["choice"], found["answer"], order["waiting_on"]) != (choice, text, "staff"):
+            raise Failed(f"the answer about item {position} did not arrive: {found}")
 
     def confirm_delivery(self) -> None:
         self.api.post(f"/orders/{self.number}/confirm-delivery", key=secrets.token_hex(16))

@@ -24,6 +24,8 @@ EXPECTED: dict[str, tuple[Kind, ...]] = {
     "confirm_item_prices": BOTH_TO_CUSTOMER,
     "record_item_payment": BOTH_TO_CUSTOMER + BOTH_TO_STAFF,
     "mark_items_purchased": BOTH_TO_CUSTOMER,
+    "ask_inspection": MAIL_TO_CUSTOMER,
+    "answer_inspection": ((STAFF, EMAIL),),
     "receive_at_warehouse": MAIL_TO_CUSTOMER,
     "confirm_delivery_fee": BOTH_TO_CUSTOMER,
     "record_delivery_payment": BOTH_TO_CUSTOMER + BOTH_TO_STAFF,

@@ -38,12 +38,24 @@ class Field:
         return self.kind in ("radio", "checkbox")
 
 
+@dataclass(frozen=True)
+class Upload:
+    """A file that somebody chose."""
+
+    field: str
+    file_name: str
+    content_type: str
+    content: bytes
+
+
 class Form:
-    def __init__(self, action: str, method: str) -> None:
+    def __init__(self, action: str, method: str, kind: str = "") -> None:
         self.action = action
         self.method = method
+        self.takes_files = kind == "multipart/form-data"
         self.fields: list[Field] = []
         self.buttons: list[Attributes] = []
+        self.uploads: list[Upload] = []
 
     def names(self, start: str) -> list[str]:
         """The names that begin so, each once, in the order of the page: `price_krw-` -> price_krw-7, price_krw-9."""
@@ -74,11 +86,16 @@ class Form:
         for found in fields:
             found.checked = found.value in wanted
 
+    def attach(self, name: str, file_name: str, content_type: str, content: bytes) -> None:
+        if self._of(name)[0].kind != "file" or not self.takes_files:
+            raise Failed(f"the form {self.action} takes no file as “{name}”")
+        self.uploads.append(Upload(name, file_name, content_type, content))
+
     def pairs(self, press: tuple[str, str] | None = None) -> list[tuple[str, str]]:
         """What a browser would send; `press` is the name and value of the button, where it has one."""
         if press and not any((button.get("name"), button.get("value")) == press for button in self.buttons):
             raise Failed(f"the form {self.action} has no button “{press[0]}={press[1]}”")
-        sent = [(found.name, found.value) for found in self.fields if found.checked]
+        sent = [(found.name, found.value) for found in self.fields if found.checked and found.kind != "file"]
         return [*sent, press] if press else sent
 
     def _of(self, name: str) -> list[Field]:
@@ -156,7 +173,7 @@ class _Reader(HTMLParser):
         if tag == "meta" and attributes.get("http-equiv") == "refresh":
             self.refreshes = True
         elif tag == "form":
-            self._form = Form(attributes.get("action", ""), attributes.get("method", "get").lower())
+            self._form = Form(attributes.get("action", ""), attributes.get("method", "get").lower(), attributes.get("enctype", ""))
             self.forms.append(self._form)
         elif self._form is not None:
             self._control(self._form, tag, attributes, words)

@@ -22,9 +22,12 @@ MOVES = {
     "record_delivery": "delivered",
     "complete": "completed",
 }
+#: questions and answers between the moves that people are told of
+ASKED = ("ask_inspection", "answer_inspection")
 #: what staff typed in or asked for between the moves
 ENTRIES = (
-    "screen_items", "price_items", "buy_items", "receive_items", "pack_parcels", "pack_parcels", "set_delivery_fee",
+    "screen_items", "price_items", "buy_items", "receive_items", "inspect", "photos_added", "ask_inspection", "answer_inspection",
+    "end_inspection", "pack_parcels", "pack_parcels", "set_delivery_fee",
     "label_parcels", "label_parcels", "look_now",
 )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """A member of staff at the admin's own pages: signs in, finds the order, fills the forms that are on its page, presses its buttons."""
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from urllib.parse import urlencode
 
 from core.management.journey.browser import Browser
@@ -56,6 +57,31 @@ class Desk:
             raise Failed(f"the button “{move}” is locked on the {self.role}'s order page: {reason}")
         self._confirm(page.absolute(button.attributes["href"]), f"/do/{move}/")
 
+    def inspect(self, place: int, fill: Fill) -> None:
+        """The dialog of the item at this position."""
+        self._dialog("data-inspect", str(place), "/inspect/", fill)
+
+    def ask_about_findings(self) -> str:
+        """With the question that is proposed; its words."""
+        asked: list[str] = []
+        self._dialog("data-inspect", "ask_about", "/ask_about/", lambda form: asked.append(form.value("text")))
+        return asked[0]
+
+    def press_found(self, what: str) -> None:
+        """A button below what was found of an item."""
+        page = self.order_page()
+        self._save(page, page.form(f"/{what}/"), what=what)
+
+    def _dialog(self, attribute: str, name: str, end: str, fill: Fill) -> None:
+        page = self.order_page()
+        button = page.marked(attribute, name)
+        if button is None:
+            raise Failed(f"the button “{name}” is missing on the {self.role}'s order page")
+        dialog = self._browser.get(page.absolute(button.attributes["href"])).expect(f"the dialog …{end}")
+        form = dialog.form(end)
+        fill(form)
+        self._save(dialog, form, what=end.strip("/"))
+
     def press_aside(self, name: str) -> None:
         """A button beside the state, one that needs no words."""
         page = self.order_page()
@@ -100,8 +126,22 @@ def purchases(paid: Iterable[int], *, order: str) -> Fill:
     return fill
 
 
-def all_arrived(form: Form) -> None:
-    form.tick("item", items_of(form))
+def arrived(*, but: int) -> Fill:
+    """Every item but the one at this position."""
+
+    def fill(form: Form) -> None:
+        form.tick("item", [item for position, item in enumerate(items_of(form), start=1) if position != but])
+
+    return fill
+
+
+def found(verdict: str, note: str, *, photo: Path) -> Fill:
+    def fill(form: Form) -> None:
+        form.fill("verdict", verdict)
+        form.fill("note", note)
+        form.attach("photos", photo.name, "image/jpeg", photo.read_bytes())
+
+    return fill
 
 
 def items_of(form: Form) -> list[str]:

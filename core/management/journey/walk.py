@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from core.management.journey import proofs, staff
@@ -10,10 +11,13 @@ from core.management.journey.courier import Courier, Label
 from core.management.journey.customer import Customer
 from core.management.journey.inbox import Inbox
 from core.management.journey.paying import pay
-from core.management.journey.proofs import MOVES
+from core.management.journey.proofs import ASKED, MOVES
 from core.management.journey.staff import Desk
 from core.management.journey.steps import Failed, Patience, Steps, Stopped
 from core.management.journey.web import Json
+
+#: what the sample's files are, beside it
+FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 
 
 class Journey:
@@ -111,8 +115,7 @@ class Journey:
 
     def receive_and_pack(self) -> None:
         self.begin_work(self.warehouse)
-        with self.steps.step("receive_items"):
-            self.warehouse.enter("receive_items", staff.all_arrived, press=("inspected", "1"))
+        self.inspect()
         with self.move("receive_at_warehouse"):
             self.warehouse.press("receive_at_warehouse")
         first, second = self.sample["parcels"]
@@ -124,6 +127,28 @@ class Journey:
             self.warehouse.enter("set_delivery_fee", staff.proposed_fee)
         with self.move("confirm_delivery_fee"):
             self.warehouse.press("confirm_delivery_fee")
+
+    def inspect(self) -> None:
+        """One item is damaged: photo, question, the customer's answer, and the order goes on."""
+        said = self.sample["inspection"]
+        position, number = said["position"], self.customer.number
+        with self.steps.step("receive_items"):
+            self.warehouse.enter("receive_items", staff.arrived(but=position), press=("inspected", "1"))
+        with self.steps.step("inspect_with_photo"):
+            self.warehouse.inspect(position, staff.found(said["verdict"], said["note"], photo=FIXTURES / said["photo"]))
+        with self.steps.step("ask_about_inspection"):
+            question = self.warehouse.ask_about_findings()
+            self.customer.stream.wait_for("order.message", order=number)
+            self.inbox.wait_for("ask_inspection")
+            if self.customer.order()["question"] != question or said["note"] not in self.inbox.text_of("ask_inspection"):
+                raise Failed("the customer does not read what was found")
+        with self.steps.step("look_at_photo"):
+            self.customer.look_at_photos(position)
+        with self.steps.step("answer_inspection"):
+            self.customer.decide(position, said["choice"], said["text"])
+            self.inbox.wait_for("answer_inspection")
+        with self.steps.step("end_inspection"):
+            self.warehouse.press_found("keep")
 
     @staticmethod
     def parcel(said: dict[str, Any], *, places: tuple[int, ...]) -> staff.Fill:
@@ -171,7 +196,7 @@ class Journey:
         with self.steps.step("money_agrees"):
             proofs.money_agrees(self.customer, sandbox=self.sandbox)
         with self.steps.step("every_notice_once"):
-            self.inbox.check_once_each(list(MOVES))
+            self.inbox.check_once_each([*MOVES, *ASKED])
 
     def summary(self) -> str:
         walked = f"{self.customer.number or 'No order'}: {len(self.steps.done)} steps in {self.steps.seconds:.1f} s"

@@ -57,6 +57,23 @@ class Json:
             raise ConnectionError(f"{request.full_url}: {error.reason}") from error
 
 
+def picture(url: str) -> bytes:
+    """What is behind a signed link, without any sign-in; fails where it is no picture."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(url, headers={"User-Agent": "bidangil-journey"})  # noqa: S310
+    try:
+        with opener.open(request, timeout=ANSWER_S) as answer:
+            status, kind, content = answer.status, answer.headers.get_content_type(), answer.read()
+    except urllib.error.HTTPError as answer:
+        with answer:
+            status, kind, content = answer.code, answer.headers.get_content_type(), b""
+    except urllib.error.URLError as error:
+        raise ConnectionError(f"{url}: {error.reason}") from error
+    if status != 200 or not kind.startswith("image/") or not content:
+        raise Failed(f"the photo's link answered {status} with {kind} and {len(content)} bytes")
+    return bytes(content)
+
+
 def _read(answer: HTTPResponse | urllib.error.HTTPError) -> Answer:
     body = answer.read()
     headers = {name.lower(): value for name, value in answer.headers.items()}
