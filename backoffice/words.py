@@ -102,6 +102,7 @@ HAPPENED = {
     "set_delivery_fee": _("Delivery fee set"),
     "label_parcels": _("Tracking number entered"),
     "look_now": _("Courier asked"),
+    "parcel_trouble": _("Parcel held up"),
     "sold_out": _("Item sold out"),
     "difference": _("Item dearer than quoted"),
     "difference_paid": _("Price difference paid"),
@@ -154,6 +155,8 @@ TASK_KINDS = {
     "refund_failed": _("failed refund"),
     "courier_silent": _("courier silent"),
     "courier_contradiction": _("courier contradicts itself"),
+    "courier_outage": _("courier not followed"),
+    "parcel_trouble": _("parcel held up"),
     "stuck": _("stuck"),
     "ledger_differs": _("ledger and Stripe differ"),
 }

@@ -81,3 +81,4 @@ def set_label(parcel: Parcel, *, courier: str, tracking_number: str, offered: Co
     parcel.courier, parcel.tracking_number = courier, number
     if changed and parcel.handed_over_at and not parcel.delivered_at:
         parcel.status, parcel.next_poll_at, parcel.poll_failures = "pending", at, 0
+        parcel.status_since = parcel.last_scan_at = parcel.news_at = None

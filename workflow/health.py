@@ -16,7 +16,7 @@ from core.notices.models import Notice, Status
 from core.outbox.models import Effect
 from integrations.couriers import COURIERS
 from workflow import pricing
-from workflow.models import Parcel, StripeEvent
+from workflow.models import CourierState, Parcel, StripeEvent
 
 HEART_STOPPED_AFTER = timedelta(seconds=20)
 QUEUE_OLD_AFTER = timedelta(minutes=5)
@@ -48,7 +48,7 @@ def refused_keys() -> tuple[int, list[str]]:
     waiting = [
         *Effect.objects.filter(done_at=None, last_error__contains="AuthRefused").values_list("last_error", flat=True)[:20],
         *Notice.objects.filter(status=Status.QUEUED, last_error__contains="AuthRefused").values_list("last_error", flat=True)[:20],
-        *Parcel.objects.filter(next_poll_at__isnull=False, poll_error__startswith="AuthRefused").values_list("poll_error", flat=True)[:20],
+        *CourierState.objects.filter(failing_since__isnull=False, last_error__startswith="AuthRefused").values_list("last_error", flat=True),
     ]
     return len(waiting), sorted({match[1] for words in waiting if (match := re.search(r"AuthRefused\W+(\w+):", words))})
 
@@ -78,13 +78,17 @@ def _inbox() -> Finding:
 
 
 def _couriers() -> list[Finding]:
-    """When each gave a good answer last, and how many of its parcels under way get none now."""
+    """When each gave a good answer last, and how many of its parcels under way get none now: some by themselves, all in an outage."""
+    states = {state.code: state for state in CourierState.objects.filter(code__in=COURIERS)}
     found = []
     for name in COURIERS:
-        failing = Parcel.objects.filter(courier=name, poll_failures__gt=0, next_poll_at__isnull=False).order_by()[:100].count()
-        answered = Parcel.objects.filter(courier=name, poll_failures=0).aggregate(at=Max("polled_at"))["at"]
+        state = states.get(name) or CourierState(code=name)
+        parcels = Parcel.objects.filter(courier=name, next_poll_at__isnull=False)
+        failing = (parcels if state.failing_since else parcels.filter(poll_failures__gt=0)).order_by()[:100].count()
+        answered = Parcel.objects.filter(courier=name, poll_failures=0).aggregate(at=Max("polled_at"))["at"] or state.answered_at
         quiet = answered is not None and answered < now() - COURIER_QUIET_AFTER
-        tone = BAD if failing and (answered is None or quiet) else SOON if failing else GOOD
+        refused = state.last_error.startswith("AuthRefused") and state.failing_since is not None
+        tone = BAD if refused or (failing and (answered is None or quiet)) else SOON if failing or state.failing_since else GOOD
         found.append(Finding(f"courier:{name}", tone, answered, (failing,)))
     return found
 

@@ -36,6 +36,7 @@ HAPPENED: Mapping[str, Any] = {
     "set_delivery_fee": _("Delivery fee set"),
     "label_parcels": _("Tracking number entered"),
     "look_now": _("Courier asked"),
+    "parcel_trouble": _("Parcel held up"),
     "sold_out": _("Item sold out, its money goes back"),
     "difference": _("Item dearer than quoted"),
     "difference_paid": _("Price difference paid"),
