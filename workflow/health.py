@@ -48,7 +48,7 @@ def refused_keys() -> tuple[int, list[str]]:
     waiting = [
         *Effect.objects.filter(done_at=None, last_error__contains="AuthRefused").values_list("last_error", flat=True)[:20],
         *Notice.objects.filter(status=Status.QUEUED, last_error__contains="AuthRefused").values_list("last_error", flat=True)[:20],
-        *CourierState.objects.filter(failing_since__isnull=False, last_error__startswith="AuthRefused").values_list("last_error", flat=True),
+        *CourierState.objects.exclude(failing_since=None).filter(last_error__startswith="AuthRefused").values_list("last_error", flat=True),
     ]
     return len(waiting), sorted({match[1] for words in waiting if (match := re.search(r"AuthRefused\W+(\w+):", words))})
 

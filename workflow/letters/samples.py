@@ -135,7 +135,11 @@ def terms_in_force() -> Terms:
 
 
 #: events that are told of in quite another way where the facts are others: what it is called -> the event
-VARIANTS = {"difference_with_delivery": "difference", "cancel_unpaid": "cancel"}
+VARIANTS = {
+    "difference_with_delivery": "difference",
+    "cancel_unpaid": "cancel",
+    **{f"parcel_{status}": "parcel_trouble" for status in ("customs", "attempt_failed", "available_for_pickup", "returning", "returned")},
+}
 
 
 def sample(what: str, *, locale: str, terms: Terms, actor: str = "staff") -> Sample:
@@ -241,4 +245,6 @@ def _facts(about: Sample, what: str) -> dict[str, Any]:
         "refund": {"refund_usd_cents": second},
         "refund_approved": {"refund_usd_cents": second},
     }
+    if VARIANTS.get(what, what) == "parcel_trouble":
+        return {"parcel": 1, "status": what.removeprefix("parcel_") if what in VARIANTS else "exception"}
     return tables.get(what, {})

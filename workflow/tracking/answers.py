@@ -33,7 +33,7 @@ ENDS = frozenset({TrackingStatus.DELIVERED, TrackingStatus.RETURNED})
 
 
 class Seen(NamedTuple):
-    """A parcel's columns that couriers' answers are about, in the order in which they are read and written."""
+    """A parcel's columns that couriers' answers are about, in the order in which they are read."""
 
     id: int
     order_id: int
@@ -51,7 +51,8 @@ class Seen(NamedTuple):
     poll_error: str
     last_scan_at: datetime | None
     answer_digest: str
-    news_at: datetime | None
+    #: set by an answer that says something new; not read
+    news_at: datetime | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -81,6 +82,10 @@ class Task:
     order_id: int | None
     text: str
     values: dict[str, Any] = field(default_factory=dict)
+
+
+#: what is read of a parcel
+COLUMNS = Seen._fields[:-1]
 
 
 class Outcome(NamedTuple):
@@ -113,7 +118,7 @@ def understand(seen: Seen, result: TrackingResult, *, at: datetime, percent: int
     if result.error is None and result.status != TrackingStatus.PENDING and result.status != seen.status:
         if seen.has_ended:
             tasks.append(_contradiction(seen, result))
-            heard = heard._replace(news_at=seen.news_at or at)
+            heard = heard._replace(news_at=at)
         elif not is_late or result.status in ENDS:
             heard = _with_status(heard, result, scans, at=at)
     planned = _planned(heard, at=at, percent=percent, error=result.error)
@@ -122,7 +127,7 @@ def understand(seen: Seen, result: TrackingResult, *, at: datetime, percent: int
 
 def _with_status(seen: Seen, result: TrackingResult, scans: Sequence[Scan], *, at: datetime) -> Seen:
     since = at
-    for scan in reversed(sorted(scans, key=lambda scan: scan.at)):
+    for scan in sorted(scans, key=lambda scan: scan.at, reverse=True):
         if scan.status != result.status:
             break
         since = min(scan.at, at)
@@ -130,7 +135,7 @@ def _with_status(seen: Seen, result: TrackingResult, scans: Sequence[Scan], *, a
     if result.status == TrackingStatus.DELIVERED:
         told = [scan.at for scan in result.scans if scan.status == TrackingStatus.DELIVERED]
         delivered_at = min(result.delivered_at or max(told, default=at), at)
-    return seen._replace(status=str(result.status), status_since=since, delivered_at=delivered_at, news_at=seen.news_at or at)
+    return seen._replace(status=str(result.status), status_since=since, delivered_at=delivered_at, news_at=at)
 
 
 def _scans(seen: Seen, scans: Iterable[TrackingScan], *, at: datetime) -> list[Scan]:
@@ -165,7 +170,7 @@ def _planned(seen: Seen, *, at: datetime, percent: int, error: ProviderError | N
         return Outcome(asked, (), [Task(key, "courier_silent", seen.order_id, text)])
     asked = asked._replace(next_poll_at=at + interval(silence) * (percent / 100) * random.uniform(1, 1 + JITTER))  # noqa: S311
     if _customs_grew_old(seen, at=at):
-        asked = asked._replace(news_at=seen.news_at or at)
+        asked = asked._replace(news_at=at)
     return Outcome(asked)
 
 

@@ -27,8 +27,9 @@ from workflow.courier_settings import poll_percent
 from workflow.models import CourierState, Parcel
 from workflow.tasks import close_task
 from workflow.tracking import storing
-from workflow.tracking.answers import MOST_BACK_OFF, Outcome, Seen, Task, understand
+from workflow.tracking.answers import COLUMNS, MOST_BACK_OFF, Seen, Task, understand
 from workflow.tracking.asking import MOST_HALVINGS, Asking
+from workflow.tracking.storing import Prepared, prepared
 from workflow.transitions import retried
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ class _Heard:
     """What came of the answers so far."""
 
     asked: list[Seen] = field(default_factory=list)
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[Prepared] = field(default_factory=list)
     scans: int = 0
 
 
@@ -143,7 +144,7 @@ def _claim(code: str) -> Claim | None:
         state.save()
         return None
     most = min(ROUND_PARCELS, left * size)
-    due = [Seen(*row) for row in _due(code, at).exclude(tracking_number="").values_list(*Seen._fields)[:most]]
+    due = [Seen(*row) for row in _due(code, at).exclude(tracking_number="").values_list(*COLUMNS)[:most]]
     if not due:
         return None
     parcels: dict[str, list[Seen]] = defaultdict(list)
@@ -183,7 +184,7 @@ def _listen(claim: Claim, asking: Asking) -> _Heard:
                 log.exception("parcel %s: the answer could not be understood", parcel.id)
                 outcome = understand(parcel, _unusable(number, claim.code), at=now())
             heard.asked.append(parcel)
-            heard.outcomes.append(outcome)
+            heard.outcomes.append(prepared(outcome))
             heard.scans += len(outcome.scans)
         if heard.scans > ROUND_SCANS:
             asking.is_whole = False
@@ -204,7 +205,7 @@ def _store(claim: Claim, asking: Asking, heard: _Heard) -> int | None:
     with transaction.atomic():
         at = now()
         good = storing.still_as_asked(heard.asked) if heard.asked else set()
-        outcomes = sorted((outcome for outcome in heard.outcomes if outcome.parcel.id in good), key=lambda outcome: outcome.parcel.id)
+        outcomes = sorted((outcome for outcome in heard.outcomes if outcome.parcel_id in good), key=lambda outcome: outcome.parcel_id)
         news = storing.write(outcomes, at=at) if outcomes else 0
         if _let_go(claim, asking, at=at):
             return news
@@ -231,7 +232,7 @@ def _let_go(claim: Claim, asking: Asking, *, at: datetime) -> bool:
 
 
 def _rest(state: CourierState, error: ProviderError, *, at: datetime) -> None:
-    """The courier is left alone for a while, its parcels stay as they are, and staff are told once, when it is for them or when it lasts."""
+    """The courier is left alone, its parcels stay as they are, and staff are told once: when it is for them, or when it lasts."""
     state.failing_since = state.failing_since or at
     state.last_error = f"{type(error).__name__}: {error}"[:300]
     state.rests_until = at + _rest_after(error, silent_for=at - state.failing_since, at=at)

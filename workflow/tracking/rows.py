@@ -1,9 +1,12 @@
 """Many rows in one statement, written by hand: over ten thousand rows the ORM's own way takes many times as long.
 
 SQLite takes so many values in one statement and no more; there, and there alone, a long list is written in several.
+Times come as `stamp` writes them, once, while the courier is still being waited for.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from django.db import connection
@@ -12,19 +15,32 @@ from django.db.models import Model
 SQLITE_VALUES = 30_000
 
 
+def stamp(moment: datetime | None) -> str | None:
+    """A time as both engines' columns take it: UTC, without saying so."""
+    return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+
+
 def insert(model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     for some in _steps(rows, len(columns)):
-        _run(f"INSERT INTO {_table(model)} ({_names(columns)}) VALUES {_places(some)}", some)
+        _run(f"INSERT INTO {_table(model)} ({_names(columns)}) VALUES {_places(some)}", some)  # noqa: S608 - our own names
 
 
-def update(model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[Any]], *, changed: Sequence[str]) -> None:
-    """Write `changed` of rows that exist (and are locked), each with its own values; `columns` hold the key and what NOT NULL asks for."""
-    if connection.vendor == "mysql":
-        end = "ON DUPLICATE KEY UPDATE " + ", ".join(f"{_name(column)} = VALUES({_name(column)})" for column in changed)
-    else:
-        end = "ON CONFLICT (id) DO UPDATE SET " + ", ".join(f"{_name(column)} = excluded.{_name(column)}" for column in changed)
+def update(
+    model: type[Model],
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    changed: Collection[str],
+    kept: Collection[str] = (),
+) -> None:
+    """Write `changed` of rows that exist (and are locked), each with its own values, and `kept` where the row has none yet; the other
+    columns are the key and what must not be empty."""
+    is_mysql = connection.vendor == "mysql"
+    new, end = ("VALUES({})", "ON DUPLICATE KEY UPDATE ") if is_mysql else ("excluded.{}", "ON CONFLICT (id) DO UPDATE SET ")
+    sets = [f"{_name(column)} = {new.format(_name(column))}" for column in changed]
+    sets += [f"{_name(column)} = COALESCE({_table(model)}.{_name(column)}, {new.format(_name(column))})" for column in kept]
     for some in _steps(rows, len(columns)):
-        _run(f"INSERT INTO {_table(model)} ({_names(columns)}) VALUES {_places(some)} {end}", some)
+        _run(f"INSERT INTO {_table(model)} ({_names(columns)}) VALUES {_places(some)} {end}{', '.join(sets)}", some)  # noqa: S608
 
 
 def _steps(rows: Sequence[Sequence[Any]], width: int) -> Iterator[Sequence[Sequence[Any]]]:
@@ -34,10 +50,8 @@ def _steps(rows: Sequence[Sequence[Any]], width: int) -> Iterator[Sequence[Seque
 
 
 def _run(statement: str, rows: Sequence[Sequence[Any]]) -> None:
-    adapt = connection.ops.adapt_datetimefield_value
-    values = [adapt(value) if hasattr(value, "tzinfo") else value for row in rows for value in row]
     with connection.cursor() as cursor:
-        cursor.execute(statement, values)
+        cursor.execute(statement, list(chain.from_iterable(rows)))
 
 
 def _table(model: type[Model]) -> str:

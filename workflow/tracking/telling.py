@@ -131,6 +131,8 @@ def _tell_trouble(order: Order, parcel: Parcel) -> None:
         return
     if parcel.status == TrackingStatus.CUSTOMS and not _is_held(parcel):
         return
+    if parcel.status == TrackingStatus.RETURNED and _all_came_back(order):
+        return
     scan = TrackingEvent.objects.filter(parcel=parcel, tracking_number=parcel.tracking_number, status=parcel.status).last()
     since = (scan.at if scan else parcel.status_since or now()).isoformat()
     if _was_told(order, parcel, since=since):
@@ -145,6 +147,12 @@ def _tell_trouble(order: Order, parcel: Parcel) -> None:
 def _is_held(parcel: Parcel) -> bool:
     """Passing customs is every parcel's way; standing there for days is not."""
     return parcel.status_since is not None and now() - parcel.status_since >= CUSTOMS_PATIENCE
+
+
+def _all_came_back(order: Order) -> bool:
+    """Then the order's own move says so."""
+    still_open = Parcel.objects.filter(order=order, delivered_at=None, closed_at=None)
+    return not still_open.exclude(status=TrackingStatus.RETURNED).exists()
 
 
 def _was_told(order: Order, parcel: Parcel, *, since: str) -> bool:
