@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from django.utils.translation import gettext_noop
 
-from integrations.base import InvalidRequest, NotFound, ProviderError
+from integrations.base import BadAnswer, InvalidRequest, ProviderError
 from integrations.couriers import TrackingResult, TrackingScan, TrackingStatus
 
 #: how soon the courier is asked again
@@ -26,6 +26,8 @@ FIRST_BACK_OFF, MOST_BACK_OFF = timedelta(minutes=15), timedelta(hours=24)
 TOLD_AT_FAILURE = 5
 #: a scan outside this is a courier's mistake
 OLDEST_SCAN, NEWEST_SCAN = timedelta(days=400), timedelta(hours=30)
+#: an end must be told with a time within these: couriers write local times without a zone, the warehouse presses "shipped" late
+BEFORE_HAND_OVER, CLOCKS_DIFFER = timedelta(days=3), timedelta(hours=6)
 #: customs take a day or two; longer is a hold
 CUSTOMS_PATIENCE = timedelta(days=3)
 
@@ -101,12 +103,15 @@ def understand(seen: Seen, result: TrackingResult, *, at: datetime, percent: int
 
     `is_whole`: the courier told the parcel's whole history. A message of its own may be one scan, and may come late.
     """
-    if result.error is not None and not isinstance(result.error, NotFound):
+    if result.error is not None:
         return _failure(seen, result.error, at=at)
     digest = _digest(result)
     if digest == seen.answer_digest:
-        return _planned(seen, at=at, percent=percent, error=result.error)
+        return _planned(seen, at=at, percent=percent)
     scans = _scans(seen, result.scans, at=at)
+    if result.status in ENDS and not seen.has_ended and not _has_a_possible_end(seen, result, scans, at=at):
+        error = BadAnswer(f"says “{result.status}” without a possible time", provider=seen.courier, code="no_time")
+        return _failure(seen, error, at=at)
     newest = max((scan.at for scan in scans), default=None)
     is_late = not is_whole and newest is not None and seen.last_scan_at is not None and newest < seen.last_scan_at
     latest = min(newest, at) if newest else None
@@ -115,13 +120,13 @@ def understand(seen: Seen, result: TrackingResult, *, at: datetime, percent: int
         last_scan_at=max(filter(None, (latest, seen.last_scan_at if not is_whole else None)), default=seen.last_scan_at),
     )
     tasks: list[Task] = []
-    if result.error is None and result.status != TrackingStatus.PENDING and result.status != seen.status:
+    if result.status != TrackingStatus.PENDING and result.status != seen.status:
         if seen.has_ended:
             tasks.append(_contradiction(seen, result))
             heard = heard._replace(news_at=at)
         elif not is_late or result.status in ENDS:
             heard = _with_status(heard, result, scans, at=at)
-    planned = _planned(heard, at=at, percent=percent, error=result.error)
+    planned = _planned(heard, at=at, percent=percent)
     return Outcome(planned.parcel, scans, [*tasks, *planned.tasks])
 
 
@@ -150,6 +155,13 @@ def _scans(seen: Seen, scans: Iterable[TrackingScan], *, at: datetime) -> list[S
     return list(found.values())
 
 
+def _has_a_possible_end(seen: Seen, result: TrackingResult, scans: Iterable[Scan], *, at: datetime) -> bool:
+    """What ends a parcel has a time, after the hand-over (numbers are used again) and not tomorrow."""
+    start = seen.handed_over_at - BEFORE_HAND_OVER if seen.handed_over_at else at - OLDEST_SCAN
+    times = [result.delivered_at] if result.delivered_at else [scan.at for scan in scans]
+    return any(start < moment < at + CLOCKS_DIFFER for moment in times)
+
+
 def _digest(result: TrackingResult) -> str:
     said = (result.number, str(result.status), result.delivered_at, [tuple(vars(scan).values()) for scan in result.scans])
     return hashlib.blake2b(repr(said).encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
@@ -158,8 +170,8 @@ def _digest(result: TrackingResult) -> str:
 # --- The next look --------------------------------------------------------------------------------------------------------
 
 
-def _planned(seen: Seen, *, at: datetime, percent: int, error: ProviderError | None) -> Outcome:
-    asked = seen._replace(polled_at=at, poll_failures=0, poll_error=str(error or "")[:300], next_poll_at=None)
+def _planned(seen: Seen, *, at: datetime, percent: int) -> Outcome:
+    asked = seen._replace(polled_at=at, poll_failures=0, poll_error="", next_poll_at=None)
     if seen.has_ended or seen.status in ENDS:
         return Outcome(asked)
     last_news = seen.last_scan_at or seen.handed_over_at or at

@@ -27,6 +27,8 @@ Results = dict[str, TrackingResult]
 
 #: so many batches in a row without an answer are an outage
 BREAK_AFTER = 5
+#: says nothing about any number: an address that is not there, too (who does not know a number says so in a good answer)
+NO_ANSWER = (Unavailable, BadAnswer, NotFound)
 #: how many requests one round may spend on finding the numbers that spoil an answer
 MOST_HALVINGS = 64
 
@@ -134,9 +136,9 @@ class Asking:
         error = _error_of_all(batch, results)
         if isinstance(error, AuthRefused | RateLimited):
             self._stop(error)
-        elif isinstance(error, Unavailable | BadAnswer) or (error is not None and len(batch) > 1):
+        elif isinstance(error, NO_ANSWER) or (error is not None and len(batch) > 1):
             self._failed.append((batch, error))
-            self._in_a_row += isinstance(error, Unavailable | BadAnswer)
+            self._in_a_row += isinstance(error, NO_ANSWER)
             if self._in_a_row >= BREAK_AFTER:
                 self._stop(error)
         else:

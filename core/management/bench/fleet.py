@@ -16,16 +16,16 @@ CUSTOMERS = 50
 AT_A_TIME = 2_000
 
 
-def handed_over(numbers: Sequence[str], *, courier: str) -> None:
+def handed_over(numbers: Sequence[str], *, courier: str, customers: int = CUSTOMERS) -> None:
     """A shipped order for each number, handed over an hour ago and due now."""
     at, name = now(), secrets.token_hex(4)
     people = User.objects.bulk_create(
-        User(email=f"fleet-{name}-{place}@example.com", nickname=f"fleet-{name}-{place}") for place in range(CUSTOMERS)
+        User(email=f"fleet-{name}-{place}@example.com", nickname=f"fleet-{name}-{place}") for place in range(customers)
     )
     people = list(User.objects.filter(email__startswith=f"fleet-{name}-"))
     for start in range(0, len(numbers), AT_A_TIME):
         some = numbers[start : start + AT_A_TIME]
-        orders = [_order(people[place % CUSTOMERS]) for place in range(len(some))]
+        orders = [_order(people[place % customers]) for place in range(len(some))]
         Order.objects.bulk_create(orders)
         ids = dict(Order.objects.filter(number__in=[order.number for order in orders]).values_list("number", "pk"))
         Parcel.objects.bulk_create(
