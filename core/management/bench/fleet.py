@@ -4,7 +4,8 @@ queued, and no order was walked there.
 
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils.timezone import now
 
@@ -47,3 +48,16 @@ def _order(customer: User) -> Order:
 def due_now() -> None:
     """Every open parcel is due again."""
     Parcel.objects.filter(next_poll_at__isnull=False).update(next_poll_at=now())
+
+
+def most_in_flight(requests: Sequence[dict[str, Any]]) -> int:
+    """Of the sandbox's record: how many of these were under way at the same time."""
+    moments: list[tuple[float, int]] = []
+    for request in requests:
+        began = datetime.fromisoformat(request["at"]).timestamp()
+        moments += [(began, 1), (began + request["duration_ms"] / 1000, -1)]
+    most = now_at_it = 0
+    for _at, change in sorted(moments):
+        now_at_it += change
+        most = max(most, now_at_it)
+    return most
