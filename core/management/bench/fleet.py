@@ -1,7 +1,8 @@
-"""A fleet for measurements: so many shipped orders of one parcel each, whose numbers the sandbox knows. Rows only, in bulk; nothing is
+"""A fleet for measurements: so many shipped parcels, whose numbers the sandbox knows. Rows only, in bulk; nothing is
 queued, and no order was walked there.
 """
 
+import math
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from typing import Any
 from django.utils.timezone import now
 
 from core.accounts.models import User
+from workflow.bulk import in_steps
 from workflow.models import Order, Parcel
 from workflow.process import State
 
@@ -17,25 +19,25 @@ CUSTOMERS = 50
 AT_A_TIME = 2_000
 
 
-def handed_over(numbers: Sequence[str], *, courier: str, customers: int = CUSTOMERS) -> None:
-    """A shipped order for each number, handed over an hour ago and due now."""
-    at, name = now(), secrets.token_hex(4)
-    people = User.objects.bulk_create(
-        User(email=f"fleet-{name}-{place}@example.com", nickname=f"fleet-{name}-{place}") for place in range(customers)
-    )
+def handed_over(numbers: Sequence[str], *, courier: str, customers: int = CUSTOMERS, parcels_an_order: int = 1) -> None:
+    """Shipped orders with a parcel for each number, handed over an hour ago and due now."""
+    name = secrets.token_hex(4)
+    User.objects.bulk_create(User(email=f"fleet-{name}-{n}@example.com", nickname=f"fleet-{name}-{n}") for n in range(customers))
     people = list(User.objects.filter(email__startswith=f"fleet-{name}-"))
-    for start in range(0, len(numbers), AT_A_TIME):
-        some = numbers[start : start + AT_A_TIME]
-        orders = [_order(people[place % customers]) for place in range(len(some))]
+    for some in in_steps(numbers, AT_A_TIME):
+        orders = [_order(people[place % customers]) for place in range(math.ceil(len(some) / parcels_an_order))]
         Order.objects.bulk_create(orders)
         ids = dict(Order.objects.filter(number__in=[order.number for order in orders]).values_list("number", "pk"))
-        Parcel.objects.bulk_create(
-            Parcel(
-                order_id=ids[order.number], position=1, courier=courier, tracking_number=number, weight_g=900,
-                handed_over_at=at - timedelta(hours=1), next_poll_at=at,
-            )
-            for order, number in zip(orders, some, strict=True)
-        )  # fmt: skip
+        of_order = [(ids[order.number], position) for order in orders for position in range(1, parcels_an_order + 1)]
+        Parcel.objects.bulk_create(_parcel(*where, courier, number) for where, number in zip(of_order, some, strict=False))
+
+
+def _parcel(order_id: int, position: int, courier: str, number: str) -> Parcel:
+    at = now()
+    return Parcel(
+        order_id=order_id, position=position, courier=courier, tracking_number=number, weight_g=900,
+        handed_over_at=at - timedelta(hours=1), next_poll_at=at,
+    )  # fmt: skip
 
 
 def _order(customer: User) -> Order:
