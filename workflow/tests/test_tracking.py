@@ -341,8 +341,8 @@ class _Here:
     def __init__(self, *_args, **_kwargs):
         pass
 
-    def submit(self, function):
-        function()
+    def submit(self, function, batch):
+        function(batch)
 
     def shutdown(self, **_kwargs):
         pass

@@ -98,8 +98,12 @@ class Asking:
     def _answers(self, pool: ThreadPoolExecutor, batches: Sequence[Batch]) -> Iterator[tuple[Batch, Results]]:
         """In the order of their arrival; a batch that was not asked, or not answered in time, is left out."""
         arrived: SimpleQueue[tuple[Batch, Results | None]] = SimpleQueue()
+
+        def ask(batch: Batch) -> None:
+            arrived.put((batch, self._ask(batch)))
+
         for batch in batches:
-            pool.submit(lambda batch=batch: arrived.put((batch, self._ask(batch))))
+            pool.submit(ask, batch)
         for _batch in batches:
             try:
                 batch, results = arrived.get(timeout=max(0.0, self._wait_until - time.monotonic()))
