@@ -103,7 +103,8 @@ def test_a_courier_in_trouble_rests_and_its_parcels_stay_as_they_are(order, sand
     assert state.rests_until > now() + timedelta(seconds=least)
     assert state.failing_since is not None
     assert tracking.due_couriers() == [], "a courier at rest is not asked"
-    assert {finding.name: finding.tone for finding in health.findings()}["courier:fedex"] in (health.SOON, health.BAD)
+    shown = next(finding for finding in health.findings() if finding.name == "courier:fedex")
+    assert (shown.tone in (health.SOON, health.BAD), shown.facts) == (True, (1, True))
 
 
 def test_an_outage_is_one_task_that_closes_by_itself(order, sandbox):
