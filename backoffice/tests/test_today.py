@@ -245,5 +245,5 @@ def test_a_courier_in_an_outage_is_seen_at_home_and_on_its_page(sign_in):
     page = owner.get("/admin/couriers/").content.decode()
 
     assert (line.tone, str(line.words)) == ("staff", "Is not followed at present; its parcels wait.")
-    assert "Asked again at" in page
+    assert "It is asked again at" in page
     assert "&lt;b&gt;down&lt;/b&gt;" in page
