@@ -1,7 +1,7 @@
 # What people type. Everything runs inside .venv, which `.ci/setup` makes; a second run of anything starts at once.
 PY := .venv/bin/python
 
-.PHONY: help setup setup-dev run test check format journey seed-large clean
+.PHONY: help setup setup-dev run test check format journey bench seed-large clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -26,6 +26,9 @@ format: setup-dev ## puts the code into the house's format
 
 journey: setup ## one order's whole life against the running system: PORT=8000
 	@exec $(PY) manage.py journey
+
+bench: setup ## how fast, beside how it could be done, as tables kept in var/bench/: BENCH='--only polling'
+	@exec $(PY) manage.py bench $(BENCH)
 
 ORDERS ?= 100000
 seed-large: setup ## a large believable database, to be measured with `manage.py measure_lists`: ORDERS=1000000

@@ -119,7 +119,7 @@ def _take_in(code: str, results: Iterable[TrackingResult]) -> list[str]:
 
 def _apply(parcel: Parcel, result: TrackingResult, *, percent: int) -> None:
     if result.scans or result.status is not TrackingStatus.PENDING:
-        tracking.take_in(parcel, result, percent=percent)
+        tracking.take_in(parcel, result, percent=percent, is_whole=False)
     elif parcel.delivered_at is None:  # "there is news": ask
         Parcel.objects.filter(pk=parcel.pk, delivered_at=None, closed_at=None).update(next_poll_at=now())
 

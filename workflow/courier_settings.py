@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.errors import Invalid, NotFound
 from integrations.couriers import COURIERS
-from workflow.models import CourierSetting
+from workflow.models import CourierSetting, CourierState
 
 if TYPE_CHECKING:
     from workflow.transitions import By
@@ -26,17 +26,22 @@ LEAST_PERCENT, MOST_PERCENT = 50, 400
 
 @dataclass(frozen=True)
 class Known:
-    """A courier and what is set about it."""
+    """A courier, what is set about it, and how asking it goes."""
 
     code: str
     label: str
     setting: CourierSetting
+    state: CourierState
 
 
 def all_known() -> list[Known]:
-    """Every courier, with the defaults where nothing was set; one statement."""
+    """Every courier, with the defaults where nothing was set; two statements."""
     rows = {row.code: row for row in CourierSetting.objects.select_related("changed_by")}
-    return [Known(code, courier.label, rows.get(code) or CourierSetting(code=code)) for code, courier in COURIERS.items()]
+    states = {state.code: state for state in CourierState.objects.all()}
+    return [
+        Known(code, courier.label, rows.get(code) or CourierSetting(code=code), states.get(code) or CourierState(code=code))
+        for code, courier in COURIERS.items()
+    ]
 
 
 def offered(country: str) -> set[str]:

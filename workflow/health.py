@@ -3,6 +3,7 @@ the back office's home page to people.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from core.notices.models import Notice, Status
 from core.outbox.models import Effect
 from integrations.couriers import COURIERS
 from workflow import pricing
-from workflow.models import Parcel, StripeEvent
+from workflow.models import CourierState, Parcel, StripeEvent
 
 HEART_STOPPED_AFTER = timedelta(seconds=20)
 QUEUE_OLD_AFTER = timedelta(minutes=5)
@@ -40,15 +41,17 @@ class Finding:
 
 def findings() -> list[Finding]:
     """A dozen short queries, none of which grows with the tables."""
-    return [_worker(), _queue(), _inbox(), *_couriers(), _rate(), *_refused()]
+    states = list(CourierState.objects.filter(code__in=COURIERS))
+    return [_worker(), _queue(), _inbox(), *_couriers(states), _rate(), *_refused(states)]
 
 
-def refused_keys() -> tuple[int, list[str]]:
+def refused_keys(states: Iterable[CourierState] | None = None) -> tuple[int, list[str]]:
     """How many things wait for a provider who refuses our key (at most some dozens are looked at), and who does."""
+    known = CourierState.objects.filter(code__in=COURIERS) if states is None else states
     waiting = [
         *Effect.objects.filter(done_at=None, last_error__contains="AuthRefused").values_list("last_error", flat=True)[:20],
         *Notice.objects.filter(status=Status.QUEUED, last_error__contains="AuthRefused").values_list("last_error", flat=True)[:20],
-        *Parcel.objects.filter(next_poll_at__isnull=False, poll_error__startswith="AuthRefused").values_list("poll_error", flat=True)[:20],
+        *(state.last_error for state in known if state.failing_since and state.last_error.startswith("AuthRefused")),
     ]
     return len(waiting), sorted({match[1] for words in waiting if (match := re.search(r"AuthRefused\W+(\w+):", words))})
 
@@ -77,15 +80,19 @@ def _inbox() -> Finding:
     return Finding("stripe", _age_tone(now() - oldest if oldest else None, soon=QUEUE_SLOW_AFTER, bad=QUEUE_OLD_AFTER), oldest)
 
 
-def _couriers() -> list[Finding]:
-    """When each gave a good answer last, and how many of its parcels under way get none now."""
+def _couriers(known: Iterable[CourierState]) -> list[Finding]:
+    """When each gave a good answer last, and how many of its parcels under way get none now: some by themselves, all in an outage."""
+    states = {state.code: state for state in known}
     found = []
     for name in COURIERS:
-        failing = Parcel.objects.filter(courier=name, poll_failures__gt=0, next_poll_at__isnull=False).order_by()[:100].count()
-        answered = Parcel.objects.filter(courier=name, poll_failures=0).aggregate(at=Max("polled_at"))["at"]
+        state = states.get(name) or CourierState(code=name)
+        parcels = Parcel.objects.filter(courier=name, next_poll_at__isnull=False)
+        failing = (parcels if state.failing_since else parcels.filter(poll_failures__gt=0)).order_by()[:100].count()
+        answered = Parcel.objects.filter(courier=name, poll_failures=0).aggregate(at=Max("polled_at"))["at"] or state.answered_at
         quiet = answered is not None and answered < now() - COURIER_QUIET_AFTER
-        tone = BAD if failing and (answered is None or quiet) else SOON if failing else GOOD
-        found.append(Finding(f"courier:{name}", tone, answered, (failing,)))
+        refused = state.last_error.startswith("AuthRefused") and state.failing_since is not None
+        tone = BAD if refused or (failing and (answered is None or quiet)) else SOON if failing or state.failing_since else GOOD
+        found.append(Finding(f"courier:{name}", tone, answered, (failing, state.failing_since is not None)))
     return found
 
 
@@ -96,7 +103,7 @@ def _rate() -> Finding:
     return Finding("rate", SOON if pricing.is_stale(rate) else GOOD, rate.fetched_at)
 
 
-def _refused() -> list[Finding]:
+def _refused(states: Iterable[CourierState]) -> list[Finding]:
     """A line only where somebody refuses our key."""
-    count, names = refused_keys()
+    count, names = refused_keys(states)
     return [Finding("keys", BAD, None, (count, names))] if count else []

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q
 from django.utils.timezone import localdate, now
+from django_q.tasks import async_task
 
 from core.accounts.models import User
 from integrations import exchange_rate
@@ -35,6 +36,7 @@ from workflow.transitions import By, TransitionRefused, ask, perform
 log = logging.getLogger(__name__)
 
 BATCH = 200
+FEW_NEWS = 100
 #: a payment is in process, or the session is being closed: an outage must not fill a round with what waits already
 BUSY = Q(processing=True, status=AttemptStatus.OPEN) | Q(status=AttemptStatus.CLOSING)
 
@@ -74,8 +76,32 @@ def bill_storage() -> int:
     return _each(storage_bills.outdated(), storage_bills.bring_up_to_date)
 
 
-def poll_couriers() -> int:
-    return tracking.poll_due()
+def poll_couriers(code: str = "") -> int:
+    """Without a courier: queue a round of each that has something due. With one: that round, and what it brings.
+
+    Few parcels' news are told at once; a fleet's are a job of its own, so that the next round need not wait for it.
+    """
+    if not code:
+        due = tracking.due_couriers()
+        for courier in due:
+            async_task("workflow.jobs.poll_couriers", courier)
+        return len(due)
+    done = tracking.poll_courier(code)
+    if done is None:
+        return 0
+    if done.has_more:
+        async_task("workflow.jobs.poll_couriers", code)
+    if done.news > FEW_NEWS:
+        async_task("workflow.jobs.tell_parcel_news")
+    elif done.news:
+        tracking.tell_news()
+    return done.asked
+
+
+def tell_parcel_news() -> None:
+    """What couriers said and nobody was told yet; goes on in another job when it takes long."""
+    if tracking.tell_news():
+        async_task("workflow.jobs.tell_parcel_news")
 
 
 def send_reminders() -> int:

@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_noop
 
 from core.outbox.models import Effect
-from workflow.models import Attempt, AttemptStatus, Refund, RefundStatus, StaffTask, StripeEvent
+from workflow.models import Attempt, AttemptStatus, Parcel, Refund, RefundStatus, StaffTask, StripeEvent
 
 #: shown to staff after this, and a broken promise (verify_invariants) after `TOO_LATE`
 SHOWN_AFTER, TOO_LATE = timedelta(minutes=5), timedelta(minutes=10)
@@ -40,6 +40,9 @@ def undone_since(moment: datetime) -> Iterator[Undone]:
         text = gettext_noop("The Stripe event %(event)s is not settled.")
         yield Undone(f"stuck:event:{event.pk}", None, text, {"event": event.event_id})
     yield from _unsent_refunds(moment)
+    for pk, order_id, number in Parcel.objects.filter(news_at__lt=moment).values_list("pk", "order_id", "tracking_number")[:LIMIT]:
+        text = gettext_noop("What the courier said of parcel %(number)s is not told.")
+        yield Undone(f"stuck:news:{pk}", order_id, text, {"number": number})
     # A claim that never became a session, or a session that will not close.
     waiting = Q(status=AttemptStatus.CLOSING, closing_since__lt=moment) | Q(status=AttemptStatus.CREATED, created_at__lt=moment)
     for attempt in Attempt.objects.filter(waiting).select_related("invoice")[:LIMIT]:

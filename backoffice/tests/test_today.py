@@ -13,7 +13,7 @@ from django.utils.timezone import localdate, now
 from core.models import Heartbeat
 from core.outbox.models import Effect
 from workflow import figures, promises, transitions, waiting
-from workflow.models import DailyFigure, Dispute, Holiday, Order, Promise, PromiseChange, Refund, StaffTask
+from workflow.models import CourierState, DailyFigure, Dispute, Holiday, Order, Promise, PromiseChange, Refund, StaffTask
 from workflow.models.promises import Unit
 from workflow.process import Role, State
 from workflow.promises import DEFAULTS, Target
@@ -233,3 +233,17 @@ def test_figures_are_not_reckoned_by_looking(owner):
     figures.reckon()
     assert [bar.words[2] for bar in home(owner)["stays"]] == [1, 1, 1]
     assert Decimal(json.loads(home(owner)["rate_chart"].data)["datasets"][0]["data"][-1]) == 1400
+
+
+def test_a_courier_in_an_outage_is_seen_at_home_and_on_its_page(sign_in):
+    since = now() - timedelta(minutes=20)
+    error = "Unavailable: fedex: <b>down</b>"
+    CourierState.objects.create(code="fedex", failing_since=since, rests_until=now() + timedelta(minutes=10), last_error=error)
+    owner = sign_in(Role.OWNER)
+
+    (line,) = [line for line in home(owner)["machines"] if line.title == "FedEx"]
+    page = owner.get("/admin/couriers/").content.decode()
+
+    assert (line.tone, str(line.words)) == ("staff", "Is not followed at present; its parcels wait.")
+    assert "It is asked again at" in page
+    assert "&lt;b&gt;down&lt;/b&gt;" in page

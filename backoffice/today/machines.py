@@ -56,9 +56,11 @@ def _stripe(finding: Finding, _name: str) -> tuple[str, Any, Any]:
 
 
 def _courier(finding: Finding, name: str) -> tuple[str, Any, Any]:
-    failing = finding.facts[0]
-    if failing:
-        words: Any = ngettext("%(count)s parcel gets no answer.", "%(count)s parcels get no answer.", failing) % {"count": failing}
+    failing, is_down = finding.facts
+    if is_down:
+        words: Any = _("Is not followed at present; its parcels wait.")
+    elif failing:
+        words = ngettext("%(count)s parcel gets no answer.", "%(count)s parcels get no answer.", failing) % {"count": failing}
     else:
         words = _("Answers.") if finding.at else _("Not asked yet.")
     return "local_shipping", courier_name(name), words

@@ -48,6 +48,7 @@ HAPPENED: Mapping[str, Any] = {
     "receive_back": _("Received back"),
     "parcel_lost": _("Parcel given up for lost"),
     "look_now": _("Courier asked"),
+    "parcel_trouble": _("Parcel held up"),
     "sold_out": _("Item sold out, its money goes back"),
     "difference": _("Item dearer than quoted"),
     "difference_paid": _("Price difference paid"),

@@ -7,7 +7,7 @@ from django.utils.timezone import now
 
 from core.money import format_usd
 from core.notices import Letter, Pair
-from integrations.couriers import COURIERS
+from integrations.couriers import COURIERS, TrackingStatus
 from workflow.letters.about import About
 from workflow.letters.quoting import receipt_notes
 from workflow.letters.registry import to_customer
@@ -240,6 +240,109 @@ def _corrected(about: About) -> list[Parcel]:
     return [
         parcel for parcel in about.order.parcels.all() if corrected.get(str(parcel.position)) == [parcel.courier, parcel.tracking_number]
     ]
+
+
+# --- What holds a parcel up ------------------------------------------------------------------------------------------------
+
+#: status -> subject, first lines, SMS (only where a day matters), in Korean and in English; `{number}` is the order's
+_TROUBLES: dict[str, dict[str, tuple[str, tuple[str, ...], str]]] = {
+    TrackingStatus.CUSTOMS: {
+        "ko": (
+            "통관이 늦어지고 있습니다",
+            ("상품이 세관에 며칠째 머물러 있습니다.", "저희가 택배사에 확인하고 있습니다. 서류가 필요하면 알려 드릴게요."),
+            "",
+        ),
+        "en": (
+            "Customs are holding your parcel",
+            ("Your parcel has been with customs for several days.", "We are asking the courier, and tell you if papers are needed."),
+            "",
+        ),
+    },
+    TrackingStatus.EXCEPTION: {
+        "ko": (
+            "배송이 멈춰 있습니다",
+            ("택배사가 배송에 문제가 있다고 알려 왔습니다.", "저희가 확인하고 있습니다. 도움이 필요하면 바로 알려 드릴게요."),
+            "",
+        ),
+        "en": (
+            "Your parcel is held up",
+            (
+                "The courier tells us of a problem with your parcel.",
+                "We are looking into it, and write to you if we need anything from you.",
+            ),
+            "",
+        ),
+    },
+    TrackingStatus.ATTEMPT_FAILED: {
+        "ko": (
+            "배송하지 못했습니다",
+            (
+                "택배사가 찾아갔지만 전해 드리지 못했습니다.",
+                "보통 다음 근무일에 다시 방문합니다. 택배사 페이지에서 날짜를 바꾸실 수 있습니다.",
+            ),
+            "[비단길] {number} 택배사가 방문했지만 전해 드리지 못했습니다. 다시 방문할 예정입니다.",
+        ),
+        "en": (
+            "The courier could not deliver your parcel",
+            ("The courier came and could not hand over your parcel.", "Usually they come again on the next working day."),
+            "Bidangil {number}: the courier could not hand over your parcel and will come again.",
+        ),
+    },
+    TrackingStatus.AVAILABLE_FOR_PICKUP: {
+        "ko": (
+            "상품을 찾아가 주세요",
+            ("상품이 보관소에서 기다리고 있습니다.", "며칠이 지나면 되돌아옵니다. 신분증을 가지고 찾아가 주세요."),
+            "[비단길] {number} 상품이 보관소에 있습니다. 며칠이 지나면 되돌아오니 찾아가 주세요.",
+        ),
+        "en": (
+            "Your parcel waits to be picked up",
+            ("Your parcel waits for you at the courier's.", "After some days it is sent back. Please pick it up, and bring an ID."),
+            "Bidangil {number}: your parcel waits at the courier's. Please pick it up; after some days it is sent back.",
+        ),
+    },
+    TrackingStatus.RETURNING: {
+        "ko": (
+            "상품이 되돌아오고 있습니다",
+            ("전해 드리지 못한 상품이 저희에게 되돌아오고 있습니다.", "도착하면 어떻게 할지 여쭤보겠습니다."),
+            "",
+        ),
+        "en": (
+            "Your parcel is on its way back to us",
+            ("Your parcel could not be delivered and is on its way back to us.", "When it is here we ask you what you would like."),
+            "",
+        ),
+    },
+    TrackingStatus.RETURNED: {
+        "ko": (
+            "상자 하나가 되돌아왔습니다",
+            ("전해 드리지 못한 상자가 저희에게 되돌아왔습니다.", "나머지 상자는 계속 배송 중입니다. 곧 연락드릴게요."),
+            "",
+        ),
+        "en": (
+            "One of your parcels came back to us",
+            ("One of your parcels could not be delivered and came back to us.", "The others go on. We will write to you about this one."),
+            "",
+        ),
+    },
+}
+
+
+@to_customer("parcel_trouble")
+def held_up(about: About) -> Letter | None:
+    """None for what is no longer so, or has nothing to be told."""
+    words = _TROUBLES.get(about.facts["status"])
+    parcel = next((parcel for parcel in about.order.parcels.all() if parcel.position == about.facts["parcel"]), None)
+    if words is None or parcel is None:
+        return None
+    subject, lines, sms = words["ko" if about.korean else "en"]
+    return Letter(
+        subject=f"{subject} ({about.number})",
+        lines=lines,
+        rows=((courier_name(parcel), parcel.tracking_number),),
+        button=_button(about, [parcel]),
+        links=(("주문 보기" if about.korean else "See your order", about.page),),
+        sms=sms.format(number=about.number),
+    )
 
 
 @to_customer("record_delivery")

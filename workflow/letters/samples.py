@@ -152,7 +152,13 @@ def terms_in_force() -> Terms:
 
 
 #: events that are told of in quite another way where the facts are others: what it is called -> the event
-VARIANTS = {"difference_with_delivery": "difference", "cancel_unpaid": "cancel", "disposed": "cancel", "return_lost": "record_return"}
+VARIANTS = {
+    "difference_with_delivery": "difference",
+    "cancel_unpaid": "cancel",
+    "disposed": "cancel",
+    "return_lost": "record_return",
+    **{f"parcel_{status}": "parcel_trouble" for status in ("customs", "attempt_failed", "available_for_pickup", "returning", "returned")},
+}
 
 
 def sample(what: str, *, locale: str, terms: Terms, actor: str = "staff") -> Sample:
@@ -271,4 +277,6 @@ def _facts(about: Sample, what: str) -> dict[str, Any]:
         "refund_approved": {"refund_usd_cents": second},
         "label_parcels": {"parcel": 1, "courier": parcel.courier, "tracking_number": parcel.tracking_number, "corrected": {"1": ["", ""]}},
     }
+    if VARIANTS.get(what, what) == "parcel_trouble":
+        return {"parcel": 1, "status": what.removeprefix("parcel_") if what in VARIANTS else "exception"}
     return tables.get(what, {})
