@@ -76,9 +76,9 @@ class Shown:
         return cls(
             parcel=parcel,
             courier=road.courier_label(parcel),
-            status=road.status_words(parcel.status),
+            status=road.words_of(parcel),
             tone="good" if parcel.delivered_at else "wait" if back or parcel.status in ("exception", "attempt_failed") else "plain",
-            advice=str(road.ADVICE.get(parcel.status, "")),
+            advice=road.advice_of(parcel),
             legs=[] if back else [(str(road.LEG_WORDS[leg]), _where(leg, reached)) for leg in Leg],
             scans=[ShownScan.of(scan) for scan in scans],
         )

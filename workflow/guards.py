@@ -136,6 +136,11 @@ def parcels_are_weighed(order: "Order") -> bool:
     return bool(parcels) and all(parcel.weight_g and parcel.volume_cm3 is not None for parcel in parcels)
 
 
+@guard(_("A parcel is empty: put something into it, or take it away."))
+def no_parcel_is_empty(order: "Order") -> bool:
+    return not any(parcel.is_empty(order) for parcel in _to_send(order))
+
+
 @guard(_("Set the delivery fee."))
 def delivery_fee_is_set(order: "Order") -> bool:
     return bool(order.delivery_fee_krw)
@@ -154,7 +159,8 @@ def delivery_total_is_chargeable(order: "Order") -> bool:
 
 @guard(_("Every parcel needs a courier and a valid tracking number."))
 def every_parcel_is_labelled(order: "Order") -> bool:
-    parcels = _to_send(order)
+    """One whose items all left the order since it was packed needs no label; it stays here (`shipping.hand_over`)."""
+    parcels = [parcel for parcel in _to_send(order) if not parcel.is_empty(order)]
     return bool(parcels) and all(parcel.is_labelled for parcel in parcels)
 
 

@@ -8,7 +8,8 @@ from enum import IntEnum
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from integrations.couriers import COURIERS, TrackingStatus
@@ -74,6 +75,19 @@ def status_words(status: str) -> str:
     return str(STATUS_WORDS.get(status, status))
 
 
+def words_of(parcel: Parcel) -> str:
+    return gettext("Lost") if parcel.lost_at else status_words(parcel.status)
+
+
+def advice_of(parcel: Parcel) -> str:
+    """Empty where the words alone say enough."""
+    return (
+        gettext("The courier cannot find it. We will write to you about what comes next.")
+        if parcel.lost_at
+        else str(ADVICE.get(parcel.status, ""))
+    )
+
+
 def courier_label(parcel: Parcel) -> str:
     courier = COURIERS.get(parcel.courier)
     return courier.label if courier else parcel.courier
@@ -104,10 +118,10 @@ def newest_scans() -> Prefetch:
 
 
 def order_behind(token: str) -> tuple[Order, list[Parcel]] | None:
-    """What the public page is about, without anything about a person: the order and its parcels on the road, those of an earlier
-    journey aside. Three statements."""
+    """What the public page is about, without anything about a person: the order and its parcels on the road, or lost there; those of an
+    earlier journey aside. Three statements."""
     link = TrackLink.objects.select_related("order").only("order__number", "order__state").filter(token=token).first()
     if link is None:
         return None
-    sent = Parcel.objects.filter(order_id=link.order_id, closed_at=None, handed_over_at__isnull=False)
+    sent = Parcel.objects.filter(Q(closed_at=None) | Q(lost_at__isnull=False), order_id=link.order_id, handed_over_at__isnull=False)
     return link.order, list(sent.prefetch_related(newest_scans()).order_by("position"))

@@ -18,12 +18,18 @@ if TYPE_CHECKING:
 
 
 def hand_over(order: Order, *, at: datetime) -> None:
-    """The parcels are with the courier from now on; the first look at each is due at once. The order has its public page."""
+    """The parcels are with the courier from now on; the first look at each is due at once. The order has its public page.
+
+    A box whose items all left the order since it was packed stays here, closed: nobody would ever deliver it.
+    """
     parcels = [parcel for parcel in order.parcels.all() if not parcel.closed_at and not parcel.delivered_at]
     for parcel in parcels:
-        parcel.handed_over_at = parcel.next_poll_at = at
-        parcel.poll_failures = 0
-    Parcel.objects.bulk_update(parcels, ["handed_over_at", "next_poll_at", "poll_failures"])
+        if parcel.is_empty(order):
+            parcel.closed_at = at
+        else:
+            parcel.handed_over_at = parcel.next_poll_at = at
+            parcel.poll_failures = 0
+    Parcel.objects.bulk_update(parcels, ["handed_over_at", "next_poll_at", "poll_failures", "closed_at"])
     TrackLink.objects.get_or_create(order=order)
 
 

@@ -330,7 +330,7 @@ def line_out(line: InvoiceLine) -> LineOut:
 def _shipment(parcel: Parcel, *, token: str | None, scans: bool) -> ShipmentOut:
     return ShipmentOut(
         courier_label=road.courier_label(parcel),
-        status_label=road.status_words(parcel.status),
+        status_label=road.words_of(parcel),
         track_url=road.track_url(token) or None,
         events=[_scan(scan) for scan in parcel.newest_scans] if scans else None,  # type: ignore[attr-defined]
         **{name: getattr(parcel, name) for name in OF_PARCEL},

@@ -1,6 +1,7 @@
 """Parcels, their labels, and what couriers say of them. An item has at most one parcel, so "in exactly one parcel" is a foreign key."""
 
 import secrets
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
@@ -9,6 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from core.fields import ExactCharField
 from integrations.couriers import COURIERS, TrackingStatus
+
+if TYPE_CHECKING:
+    from workflow.models.orders import Order
 
 
 class Parcel(models.Model):
@@ -70,6 +74,10 @@ class Parcel(models.Model):
         if courier is None or not self.tracking_number:
             return False
         return self.number_insisted or courier.is_valid_number(self.tracking_number)
+
+    def is_empty(self, order: "Order") -> bool:
+        """No live item of its order lies in it. Reads the order's prefetched items."""
+        return not any(item.parcel_id == self.pk and item.is_live for item in order.items.all())
 
     @property
     def tracking_url(self) -> str:

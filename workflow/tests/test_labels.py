@@ -190,3 +190,22 @@ def test_an_item_moves_to_another_parcel_in_one_save():
 )
 def test_odd_parcels_are_doubted_and_ordinary_ones_are_not(parcel, items, count):
     assert len(packing.doubts(parcel, items=items)) == count
+
+
+def test_an_empty_parcel_is_not_billed_and_one_that_became_empty_stays_here(db):
+    order, warehouse = factories.order_at(State.AT_WAREHOUSE), factories.by(Role.WAREHOUSE)
+    first, second = order.items.all()
+    one = work.pack_parcel(order.pk, weight_g=800, volume_cm3=3000, item_ids=[first.pk, second.pk], by=warehouse)
+    two = work.pack_parcel(order.pk, weight_g=400, volume_cm3=2000, item_ids=[], by=warehouse)
+    work.set_delivery_fee(order.pk, fee_krw=30_000, reason="a round sum", by=warehouse)
+    with pytest.raises(TransitionRefused, match="A parcel is empty"):
+        perform(order.pk, Order.confirm_delivery_fee, by=warehouse)
+    work.pack_parcel(order.pk, parcel_id=two.pk, weight_g=400, volume_cm3=2000, item_ids=[second.pk], by=warehouse)
+    perform(order.pk, Order.confirm_delivery_fee, by=warehouse)
+    factories.pay(order, "delivery")
+    # when its only item leaves the order before the courier comes
+    order.items.filter(pk=second.pk).update(status="refunded")
+    work.label_parcel(order.pk, parcel_id=one.pk, courier="fedex", tracking_number=FEDEX, by=warehouse)
+    perform(order.pk, Order.ship, by=warehouse)
+    # then the order goes without it, and nobody is asked about it
+    assert [(p.closed_at is None, p.next_poll_at is None) for p in order.parcels.all()] == [(True, False), (False, True)]
