@@ -251,7 +251,7 @@ def test_a_day(shop: Shop, outside: Any, buyer: Desk, warehouse: Desk) -> None:
     warehouse.save("Add parcel", "Parcels")
     expect(warehouse.page.locator("[name=fee_krw]")).to_have_value(re.compile(r"^[1-9]\d*$"))  # proposed from the weight
     warehouse.page.locator("[name=fee_krw]").fill("30,000")
-    warehouse.page.locator("[name=reason]").fill("a round sum")  # far from what is proposed
+    warehouse.page.locator("form[action*=set_delivery_fee] [name=reason]").fill("a round sum")  # far from what is proposed
     warehouse.save("Save fee", "Delivery fee")
     warehouse.press("confirm_delivery_fee", "Confirm delivery fee")
     seen = look(shop, by_hand)
