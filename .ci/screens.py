@@ -1,4 +1,5 @@
-"""Pictures of the back office's main pages for docs/screens: light and dark, Korean and English, against a running `make run`.
+"""Pictures of the back office's main pages for docs/screens, and of the public tracking page: light and dark, Korean and English,
+against a running `make run`.
 
     .venv/bin/python .ci/screens.py [--base-url http://127.0.0.1:8000] [--width 1440] [--to docs/screens] [--only home,order-priced]
 
@@ -30,6 +31,7 @@ ORDERS = {
     "weigh": "at_warehouse",
     "ship": "delivery_paid",
     "shipped": "shipped",
+    "returned": "returned",
 }
 #: pages that no sidebar leads to
 BESIDE = {
@@ -39,6 +41,10 @@ BESIDE = {
     "letter": "/admin/letters/confirm_item_prices/",
     "roles": "/admin/roles/",
     "fees": "/admin/workflow/feepolicy/",
+    "fees-add": "/admin/workflow/feepolicy/add/",
+    "rate-cards": "/admin/workflow/ratecard/",
+    "rate-card-add": "/admin/workflow/ratecard/add/",
+    "rate-card-try": "/admin/workflow/ratecard/try/",
     "exchange-rates": "/admin/workflow/exchangerate/",
     "two-step": "/admin/two-step/",
     "export": "/admin/workflow/order/export/",
@@ -55,7 +61,21 @@ def addresses(page: Page) -> Iterator[tuple[str, str]]:
         found = page.locator("a[href*='/admin/workflow/order/'][href*='/change/']").first
         if found.count():
             yield f"order-{name}", str(found.get_attribute("href")).split("?")[0]
+    yield from _of_an_order(page)
     yield from BESIDE.items()
+
+
+def _of_an_order(page: Page) -> Iterator[tuple[str, str]]:
+    """The arrivals of one that was bought, and the public page of one that was shipped."""
+    page.goto("/admin/workflow/order/?state=items_purchased")
+    number = page.locator("#result_list a[href*='/change/']").first
+    if number.count():
+        yield "arrivals-found", f"/admin/arrivals/?q={number.inner_text().strip()}"
+    page.goto("/admin/workflow/order/?state=shipped")
+    order = page.locator("#result_list a[href*='/change/']").first
+    if order.count():
+        page.goto(str(order.get_attribute("href")))
+        yield "track", str(page.locator("#order-parcels a[href*='/track/']").first.get_attribute("href"))
 
 
 def sign_in(browser: Browser, *, base_url: str, language: str, theme: Any, width: int) -> Page:

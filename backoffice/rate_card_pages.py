@@ -191,7 +191,7 @@ class RateCardPage(Page):
         first, last = card.steps[0], card.steps[-1]
         count = ngettext("%(count)s step", "%(count)s steps", len(card.steps)) % {"count": len(card.steps)}
         most = gettext("parcels up to %(grams)s g") % {"grams": f"{card.max_g:,}"}
-        words = '<span class="bo-number">{} – {}</span><br><span class="bo-soft">{}, {}</span>'
+        words = '<span class="bo-number">{} – {}</span><br><span class="bo-soft">{}, <span class="bo-number">{}</span></span>'
         return format_html(words, format_krw(first["krw"]), format_krw(last["krw"]), count, most)
 
     @admin.display(description=_("fuel surcharge"))

@@ -222,6 +222,9 @@ NOTICE_KINDS = {
     "remind_delivery_unpaid": _("reminder: delivery unpaid"),
     "remind_difference_unpaid": _("reminder: price difference unpaid"),
     "remind_question_open": _("reminder: question open"),
+    "remind_storage_free": _("reminder: free storage ends"),
+    "remind_storage_end": _("reminder: storage ends"),
+    "return_lost": _("parcel lost"),
 }
 
 #: words of Unfold's and Django's own pages that come without Korean or in stiff Korean; named here so that our catalog finds them

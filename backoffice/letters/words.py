@@ -40,6 +40,8 @@ def when(entry: Entry) -> str:
 
 def _reminding(entry: Entry) -> str:
     spans = _list([_span(abs(step)) for step in entry.steps])
+    if entry.kind.startswith("remind_storage_"):
+        return _("%(spans)s before the day it is about") % {"spans": spans}
     if entry.steps[0] < timedelta():
         return _("%(spans)s before the time to pay ends") % {"spans": spans}
     if entry.event == "ask":

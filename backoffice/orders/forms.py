@@ -30,6 +30,7 @@ class Row:
     fields: dict[str, forms.BoundField]
     #: of a parcel's label: it was not taken, and these couriers' numbers look like it
     doubtful: bool = False
+    why: str = ""
     suggested: Any = ()
 
     def __getattr__(self, name: str) -> forms.BoundField:

@@ -118,7 +118,7 @@ def panels(order: Order, *, by: By) -> dict[int, Panel]:
 
 class InspectForm(OrderForm):
     item = forms.TypedChoiceField(label=_("Item"), coerce=int)
-    verdict = forms.ChoiceField(label=_("What was found"), choices=Verdict, widget=forms.RadioSelect)
+    verdict = forms.ChoiceField(label=_("What was found"), choices=Verdict, widget=forms.RadioSelect(attrs={"autofocus": True}))
     note = forms.CharField(
         label=_("What is wrong"),
         max_length=inspections.NOTE_LENGTH,

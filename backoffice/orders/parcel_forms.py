@@ -191,7 +191,15 @@ class LabelForm(EntryForm):
         for row in rows:
             row.doubtful = self._is_doubtful(row)
             row.suggested = self._suggested(row) if row.doubtful else []
+            row.why = self._why(row) if row.doubtful else ""
         return rows
+
+    def _why(self, row: Row) -> str:
+        """What is wrong with this row's number, where several rows come back at once."""
+        typed, courier = str(row.tracking_number.value() or ""), row.courier.value()
+        if courier not in self.names or courier in labels.guess_couriers(typed):
+            return ""
+        return _("%(number)s is not a valid %(courier)s number.") % {"number": typed, "courier": self.names[courier]}
 
     def _is_doubtful(self, row: Row) -> bool:
         """It came back: not saved, or delivered under another's number; then one may insist."""

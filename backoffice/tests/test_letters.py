@@ -6,6 +6,7 @@ import pytest
 from django.utils.translation import override
 from django_q.models import OrmQ
 
+from backoffice.letters import words
 from core.notices.models import Notice
 from core.notices.texts import TextMessage
 from workflow.letters.catalogue import entries
@@ -27,6 +28,9 @@ def test_every_letter_is_listed_and_has_its_page(owner, django_assert_max_num_qu
         page = owner.get(URL).content.decode()
     for kind in entries():
         assert f'href="{URL}{kind}/"' in page
+    titles = [words.title(entry) for entry in entries().values()]
+    assert [title for title in titles if "_" in title] == [], "a letter without a name of its own"
+    assert page.count("7 days, 3 days, 24 hours before the day it is about") == 2
     assert "Your order is on its way (BD-SAMPL-ORDER)" in page
     for kind in ("ship", "email_code_signup", "staff_answer", "remind_items_unpaid"):
         assert owner.get(f"{URL}{kind}/").status_code == 200

@@ -1,5 +1,6 @@
 """An order as its customer sees it: the answer's schemas, and how they are filled from the rows of `workflow.queries`."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -31,16 +32,17 @@ class PhotoOut(Out):
 class InspectionOut(Out):
     """What we found when we looked at the item; the latest look."""
 
-    number: int
-    verdict: str
+    number: int = Field(description="Counts the looks at this item.")
+    verdict: str = Field(description="`ok`, `wrong`, `damaged`, `missing` or `prohibited`.")
+    verdict_label: str
     note: str
     at: datetime
     photos: list[PhotoOut]
     asked: bool = Field(description="Answer with `POST …/items/{position}/inspection` while `outcome` and `choice` are empty.")
     answer_by: datetime | None
-    choice: str
-    answer: str
-    outcome: str = Field(description="Empty while it is open.")
+    choice: str = Field(description="The answer: `keep`, `return` or `other`; empty until there is one.")
+    answer: str = Field(description="What was written with the choice.")
+    outcome: str = Field(description="What became of it; empty while it is open.")
 
 
 class ItemOut(Out):
@@ -123,6 +125,7 @@ class ScanOut(Out):
 
 class ShipmentOut(Out):
     position: int
+    items: list[int] = Field(description="The positions of the items in this parcel.")
     courier: str
     courier_label: str
     tracking_number: str
@@ -236,7 +239,7 @@ def order_out(order: Order, *, user: User, scans: bool = False) -> OrderOut:
         recipient=RecipientOut(name=order.recipient_name, phone=order.recipient_phone),
         invoices=[_invoice(invoice, among=invoices) for invoice in invoices],
         shipments=[
-            _shipment(parcel, token=order.track_token, scans=scans)  # type: ignore[attr-defined]
+            _shipment(parcel, among=order.items.all(), token=order.track_token, scans=scans)  # type: ignore[attr-defined]
             for parcel in order.parcels.all()
         ],
         storage=_storage(order),
@@ -268,9 +271,10 @@ def _inspection(found: Inspection | None) -> InspectionOut | None:
     if found is None:
         return None
     return InspectionOut(
+        verdict_label=found.get_verdict_display(),
         photos=[_photo(photo) for photo in found.photos.all()],
         asked=found.asked_at is not None,
-        **_same(found, InspectionOut, "photos", "asked"),
+        **_same(found, InspectionOut, "verdict_label", "photos", "asked"),
     )
 
 
@@ -327,8 +331,9 @@ def line_out(line: InvoiceLine) -> LineOut:
     return LineOut(title=line_title(line, locale=language()), **_same(line, LineOut, "title"))
 
 
-def _shipment(parcel: Parcel, *, token: str | None, scans: bool) -> ShipmentOut:
+def _shipment(parcel: Parcel, *, among: Iterable[Item], token: str | None, scans: bool) -> ShipmentOut:
     return ShipmentOut(
+        items=[item.position for item in among if item.parcel_id == parcel.pk],
         courier_label=road.courier_label(parcel),
         status_label=road.words_of(parcel),
         track_url=road.track_url(token) or None,

@@ -42,8 +42,8 @@ def test_an_item_shows_what_was_found(app, order):
     found = first["inspection"]
     photos, at = found.pop("photos"), found.pop("at")
     assert found == {
-        "number": 1, "verdict": "damaged", "note": "the box is wet", "asked": False, "answer_by": None, "choice": "", "answer": "",
-        "outcome": "",
+        "number": 1, "verdict": "damaged", "verdict_label": "damaged", "note": "the box is wet", "asked": False, "answer_by": None,
+        "choice": "", "answer": "", "outcome": "",
     }  # fmt: skip
     assert at.startswith("20")
     assert [sorted(photo) for photo in photos] == [["expires_at", "small_url", "url"]]

@@ -128,6 +128,7 @@ def test_an_order_on_its_way_shows_money_and_parcels(app, minji):
     assert answer["totals"] == {"paid_usd_cents": 3714 + 2229, "refunded_usd_cents": 0, "due_usd_cents": 0}
     shipment = answer["shipments"][0]
     assert (shipment["courier"], shipment["tracking_number"]) == ("fedex", factories.FEDEX_NUMBER)
+    assert shipment["items"] == [item["position"] for item in answer["items"]]
     assert factories.FEDEX_NUMBER in shipment["tracking_url"]
     assert [(scan["status"], scan["text"], scan["place"]) for scan in shipment["events"]] == [("in_transit", "Picked up", "SEOUL KR")]
     assert (answer["step"], answer["waiting_on"]) == (4, "courier")

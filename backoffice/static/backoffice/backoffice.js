@@ -82,6 +82,18 @@
     pause = setTimeout(() => preview(form), 250);
   });
 
+  // --- A form that came back: on to the first field that is in the way -------------------------------------------------
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const wrong = document.querySelector("form[data-entry] .bo-error") ?? document.querySelector("form[data-entry] .bo-doubt__why");
+    const before = wrong?.previousElementSibling;
+    // of a doubtful label: the number, in the row above
+    const place = wrong?.closest(".bo-doubt")?.previousElementSibling ?? wrong?.parentElement.closest(".bo-field, .bo-measure, td, fieldset, p");
+    const inside = place?.querySelector("input:not([type=hidden], [type=checkbox]), textarea") ?? place?.querySelector("select, input:not([type=hidden])");
+    const field = before?.matches("input, select, textarea") ? before : inside;
+    if (document.activeElement === document.body) field?.focus();
+  });
+
   // --- One listener for all clicks ------------------------------------------------------------------------------------
 
   document.addEventListener("click", (event) => {

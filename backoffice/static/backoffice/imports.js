@@ -3,7 +3,7 @@
 
 // Unfold writes a chosen file's name into a text field beside it and fails where there is none; ours shows the name by itself.
 document.addEventListener("change", (event) => {
-  if (event.target.matches?.(".bo-imports input[type=file]")) event.stopImmediatePropagation();
+  if (event.target.matches?.(".bo input[type=file]")) event.stopImmediatePropagation();
 }, true);
 
 document.addEventListener("DOMContentLoaded", () => {
