@@ -413,3 +413,16 @@ def test_delivered_and_then_in_transit_is_stored_shown_and_given_to_staff(order,
     assert order.parcels.get(courier="fedex").status == "delivered"
     assert [scan.status for scan in parcel.scans.all()] == ["delivered", "in_transit", "delivered"]
     assert StaffTask.objects.filter(kind="courier_contradiction", order=order).count() == 1
+
+
+def test_delivered_and_then_in_transit_in_one_answer_is_given_to_staff_too(order, sandbox):
+    sandbox.move_parcel(*FEDEX, "delivered", at=now() - timedelta(hours=2))
+    sandbox.move_parcel(*FEDEX, "in_transit", at=now() - timedelta(hours=1))
+
+    poll()
+    poll()
+
+    parcel = order.parcels.get(courier="fedex")
+    assert (parcel.status, parcel.delivered_at, factories.reload(order).state) == ("in_transit", None, State.SHIPPED)
+    task = StaffTask.objects.get(kind="courier_contradiction", order=order)
+    assert task.values == {"old": "delivered", "new": "in_transit"}

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_noop
 
 from integrations.base import BadAnswer, InvalidRequest, ProviderError
 from integrations.couriers import TrackingResult, TrackingScan, TrackingStatus
+from integrations.tracking import GOING_BACK
 
 #: how soon the courier is asked again
 MOVING, QUIET, STALE = timedelta(hours=2), timedelta(hours=6), timedelta(hours=24)
@@ -122,10 +123,12 @@ def understand(seen: Seen, result: TrackingResult, *, at: datetime, percent: int
     tasks: list[Task] = []
     if result.status != TrackingStatus.PENDING and result.status != seen.status:
         if seen.has_ended:
-            tasks.append(_contradiction(seen, result))
+            tasks.append(_contradiction(seen, result, old=seen.status))
             heard = heard._replace(news_at=at)
         elif not is_late or result.status in ENDS:
             heard = _with_status(heard, result, scans, at=at)
+            if result.status not in GOING_BACK and _was_delivered_before(seen, result, scans):
+                tasks.append(_contradiction(seen, result, old=TrackingStatus.DELIVERED))
     planned = _planned(heard, at=at, percent=percent)
     return Outcome(planned.parcel, scans, [*tasks, *planned.tasks])
 
@@ -219,7 +222,14 @@ def _failure(seen: Seen, error: ProviderError, *, at: datetime) -> Outcome:
     return Outcome(failed, (), tasks)
 
 
-def _contradiction(seen: Seen, result: TrackingResult) -> Task:
+def _was_delivered_before(seen: Seen, result: TrackingResult, scans: Iterable[Scan]) -> bool:
+    """It says so in the same breath as something else, and means this parcel: numbers are used again."""
+    start = seen.handed_over_at - BEFORE_HAND_OVER if seen.handed_over_at else None
+    delivered = (scan.at for scan in scans if scan.status == TrackingStatus.DELIVERED)
+    return result.status != TrackingStatus.DELIVERED and any(start is None or at > start for at in delivered)
+
+
+def _contradiction(seen: Seen, result: TrackingResult, *, old: str) -> Task:
     text = gettext_noop("The courier said “%(old)s” and now says “%(new)s”.")
-    said = {"old": str(seen.status), "new": str(result.status)}
+    said = {"old": str(old), "new": str(result.status)}
     return Task(f"contradiction:{seen.id}:{result.status}", "courier_contradiction", seen.order_id, text, said)
