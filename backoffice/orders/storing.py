@@ -202,8 +202,8 @@ class LostDialog(Dialog):
     name, icon = "parcel_lost", "report"
     label, title = _("Parcel lost…"), _("Parcel lost")
     hint = _(
-        "The parcel is closed and is not waited for any more. Finance get a task to decide what goes back; with its last parcel the order "
-        "goes on."
+        "The parcel is closed and is not waited for any more, and the customer gets a letter. Finance get a task to decide what goes back; "
+        "with its last parcel the order goes on."
     )
     done = _("The parcel is given up for lost.")
     roles = returns.GIVERS_UP
