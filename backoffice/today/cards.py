@@ -16,7 +16,7 @@ from backoffice.access import EFFECTS_SEEN_BY, holds
 from backoffice.money import unapplied
 from backoffice.words import TONE_OF_WAITS, TURNS
 from workflow import disposal, inspections, waiting
-from workflow.process import TRANSITIONS, WAITS_ON, Role, State, Waits, roles_of
+from workflow.process import TRANSITIONS, WAITS_ON, State, Waits, roles_of
 from workflow.promises import Clock
 from workflow.queues import Pile, Queue
 from workflow.transitions import roles_held
@@ -94,24 +94,22 @@ def _of_piles(request: HttpRequest) -> tuple[list[Card], list[Card]]:
     piles = waiting.beside(live=True)
     for name, title, icon, url, is_mine in _seen(request):
         (mine if is_mine else beside).append(_of_pile(piles[name], title, icon, url))
-    for card, is_mine in _of_warehouse(request, piles):
-        (mine if is_mine else beside).append(card)
-    return mine, beside
+    return [*mine, *_of_warehouse(request, piles)], beside
 
 
-def _of_warehouse(request: HttpRequest, piles: Mapping[str, Pile]) -> Iterator[tuple[Card, bool]]:
-    """What is looked at, stored and sent away, for those who do that; the owner may look."""
+def _of_warehouse(request: HttpRequest, piles: Mapping[str, Pile]) -> Iterator[Card]:
+    """What is looked at, stored and sent away, for those who do that."""
     roles = roles_held(request.user)  # type: ignore[arg-type]
     if roles & inspections.ENDERS:
         url = reverse("admin:inspections") + "?waits=us"
-        yield _of_pile(piles["inspections"], _("Inspections to decide"), "search_check", url), Role.OWNER not in roles
+        yield _of_pile(piles["inspections"], _("Inspections to decide"), "search_check", url)
     if roles & disposal.EXTENDERS:
         card = _of_pile(piles["storage"], _("Storage ends within a week"), "hourglass_bottom", _list("order", storage="ending"))
         over = format_lazy(_("{n} over"), n=f"{card.late:,}")
-        yield replace(card, late_url=_list("order", storage="over"), late_words=over), Role.OWNER not in roles
+        yield replace(card, late_url=_list("order", storage="over"), late_words=over)
     if hand_over.may(request):
         card = _of_pile(piles["ready"], _("Ready to hand over"), "local_shipping", reverse("admin:hand_over"))
-        yield replace(card, late_words=format_lazy(_("{n} late"), n=f"{card.late:,}")), Role.OWNER not in roles
+        yield replace(card, late_words=format_lazy(_("{n} late"), n=f"{card.late:,}"))
 
 
 def _seen(request: HttpRequest) -> Iterator[tuple[str, Any, str, str, bool]]:
