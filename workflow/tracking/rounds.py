@@ -156,7 +156,7 @@ def _claim(code: str, *, order_id: int | None = None) -> Claim | None:
         state.save()
         return None
     most = size if rest else min(ROUND_PARCELS, left * size)
-    wanted = _due(code, at).filter(order_id=order_id) if rest else _due(code, at)
+    wanted = _due(code, at).filter(order_id=order_id) if rest and order_id else _due(code, at)
     due = [Seen(*row) for row in wanted.exclude(tracking_number="").values_list(*COLUMNS)[:most]]
     if not due:
         return None
