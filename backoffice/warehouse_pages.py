@@ -153,15 +153,18 @@ class Open:
 
 
 def open_inspections(request: HttpRequest, *, frame: Mapping[str, Any]) -> HttpResponse:
-    """The oldest first, a page at a time by the last one's key."""
+    """The oldest first, a page at a time by the last one's key; with `waits=us` those that wait for no answer."""
     said = request.GET.get("after", "")
     after = int(said) if said.isascii() and said.isdigit() and len(said) < 19 else 0
-    rows = list(inspection_rows.still_open().filter(pk__gt=after).order_by("pk")[: PAGE_SIZE + 1])
+    ours = request.GET.get("waits") == "us"
+    wanted = inspection_rows.wait_for_us() if ours else inspection_rows.still_open()
+    rows = list(wanted.filter(pk__gt=after).order_by("pk")[: PAGE_SIZE + 1])
     shown = [Open(one) for one in rows[:PAGE_SIZE]]
     context = {
         **frame,
         "title": _("Inspections"),
         "rows": shown,
+        "ours": ours,
         "after": after,
         "following": rows[PAGE_SIZE - 1].pk if rows[PAGE_SIZE:] else 0,
     }

@@ -281,9 +281,10 @@ def _offset(text: object) -> timezone | None:
 def read_message(body: bytes) -> list[TrackingResult]:
     """An event of "Track Alert": one activity of one number, at the local time of a place whose zone is not said.
 
-    Established by UPS's documents: up to 100 numbers are subscribed for 14 days, and the credential given then comes back with every
-    event in the header `credential`. That header is a shared secret, not a signature over the words, and the time has no zone; so an
-    event is believed to say only that there is news, and UPS is asked at once. Where it brings a time of Greenwich it is read in full.
+    Known from the code of those who use it, not from UPS's own pages: up to 100 numbers are subscribed for 14 days, and the credential
+    given then comes back with every event in the header `credential`. That header is a shared secret, not a signature over the words, and
+    the time has no zone; so an event is believed to say only that there is news, and UPS is asked at once. Where it brings a time of
+    Greenwich it is read in full.
     """
     event = json_of(body, provider=PROVIDER)
     number = normalise(event.text("trackingNumber")) or event.bad("trackingNumber")

@@ -1,7 +1,7 @@
 """What couriers tell us by themselves (`POST /webhooks/couriers/{courier}`): stored before the 2xx, taken in by a job like a polled answer.
 
 Who signs how, and what a body means, is the courier's own module (`Courier.webhook`). A message is never believed further than an answer
-to our own question would be; one that only says "there is news" has its parcel asked for at the next round.
+to our own question would be; one that only says "there is news" has its parcel asked for at once.
 """
 
 import logging
@@ -11,7 +11,7 @@ from datetime import timedelta
 from hashlib import sha256
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_noop
 from django_q.tasks import async_task
@@ -121,7 +121,15 @@ def _apply(parcel: Parcel, result: TrackingResult, *, percent: int) -> None:
     if result.scans or result.status is not TrackingStatus.PENDING:
         tracking.take_in(parcel, result, percent=percent, is_whole=False)
     elif parcel.delivered_at is None:  # "there is news": ask
-        Parcel.objects.filter(pk=parcel.pk, delivered_at=None, closed_at=None).update(next_poll_at=now())
+        _ask_for(parcel)
+
+
+@transaction.atomic
+def _ask_for(parcel: Parcel) -> None:
+    """In a round of its courier that begins at once; what is due already has one on its way."""
+    not_due = Q(next_poll_at=None) | Q(next_poll_at__gt=now())
+    if Parcel.objects.filter(not_due, pk=parcel.pk, delivered_at=None, closed_at=None).update(next_poll_at=now()):
+        async_task("workflow.jobs.poll_couriers", parcel.courier)
 
 
 # --- Jobs -----------------------------------------------------------------------------------------------------------------

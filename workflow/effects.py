@@ -10,12 +10,13 @@ from django.utils.timezone import now
 from django_q.tasks import async_task
 
 from core import outbox
-from workflow import notices
+from workflow import notices, tracking
 from workflow.models import Attempt, InvoiceKind, Order, OrderEvent, Parcel
 from workflow.models.payments import OPEN_ATTEMPT
 from workflow.payments import start_closing
 from workflow.process import Effect, State
 from workflow.transitions import lock_order
+from workflow.work import LOOK
 
 Payload = Mapping[str, Any]
 
@@ -75,6 +76,11 @@ def send_refunds(payload: Payload) -> None:
 
 @does(Effect.TRACK_PARCELS)
 def track_parcels(payload: Payload) -> None:
-    """The first look at the courier, at once rather than at the next round."""
-    Parcel.objects.filter(order_id=payload["order"], next_poll_at__isnull=False).update(next_poll_at=now())
+    """A look at the courier, at once rather than at the next round; for a person who asks, also at one that is silent and rests."""
+    parcels = Parcel.objects.filter(order_id=payload["order"], next_poll_at__isnull=False)
+    parcels.update(next_poll_at=now())
     async_task("workflow.jobs.poll_couriers")
+    if _event(payload).name == LOOK.name:
+        for rest in tracking.resting(parcels.values_list("courier", flat=True)):
+            if rest.may_be_asked_once:
+                async_task("workflow.jobs.poll_couriers", rest.code, payload["order"])

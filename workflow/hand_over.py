@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils.timezone import localdate, make_aware
 
@@ -28,8 +28,19 @@ def handed_over_on(day: date) -> QuerySet[Parcel]:
 
 def ready() -> QuerySet[Parcel]:
     """Still here, those first whose delivery was paid first; over the orders' index of their state."""
+    return with_pieces(_ready()).order_by("order__state_since", "pk")
+
+
+def _ready() -> QuerySet[Parcel]:
     rows = Parcel.objects.filter(order__state=State.DELIVERY_PAID, handed_over_at=None, closed_at=None)
-    return with_pieces(rows.exclude(tracking_number="").exclude(courier="")).order_by("order__state_since", "pk")
+    return rows.exclude(tracking_number="").exclude(courier="")
+
+
+def count_ready() -> tuple[int, int, datetime | None]:
+    """How many are ready, how many of them should have left before today, and since when the first waits. One statement."""
+    midnight = make_aware(datetime.combine(localdate(), time.min))
+    found = _ready().aggregate(n=Count("pk"), late=Count("pk", filter=Q(order__state_since__lt=midnight)), since=Min("order__state_since"))
+    return found["n"], found["late"], found["since"]
 
 
 def with_pieces(rows: QuerySet[Parcel]) -> QuerySet[Parcel]:

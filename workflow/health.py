@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Max, Min
+from django.db.models import Count, Max, Min, Q
 from django.utils.timezone import now
 from django_q.models import OrmQ
 
@@ -17,7 +17,8 @@ from core.notices.models import Notice, Status
 from core.outbox.models import Effect
 from integrations.couriers import COURIERS
 from workflow import pricing
-from workflow.models import CourierState, Parcel, StripeEvent
+from workflow.courier_messages import MAX_ATTEMPTS
+from workflow.models import CourierMessage, CourierState, Parcel, StripeEvent
 
 HEART_STOPPED_AFTER = timedelta(seconds=20)
 QUEUE_OLD_AFTER = timedelta(minutes=5)
@@ -25,6 +26,8 @@ QUEUE_OLD_AFTER = timedelta(minutes=5)
 QUEUE_SLOW_AFTER = timedelta(minutes=1)
 #: parcels under way are asked for at least daily, see `tracking.py`
 COURIER_QUIET_AFTER = timedelta(hours=26)
+#: of couriers' messages; those that could not be taken in are tasks from then on
+MESSAGES_SEEN_FOR = timedelta(days=1)
 
 GOOD, SOON, BAD = "good", "staff", "bad"
 
@@ -42,7 +45,7 @@ class Finding:
 def findings() -> list[Finding]:
     """A dozen short queries, none of which grows with the tables."""
     states = list(CourierState.objects.filter(code__in=COURIERS))
-    return [_worker(), _queue(), _inbox(), *_couriers(states), _rate(), *_refused(states)]
+    return [_worker(), _queue(), _inbox(), _messages(), *_couriers(states), _rate(), *_refused(states)]
 
 
 def refused_keys(states: Iterable[CourierState] | None = None) -> tuple[int, list[str]]:
@@ -78,6 +81,16 @@ def _inbox() -> Finding:
     """The oldest word of Stripe's that is not settled."""
     oldest = StripeEvent.objects.filter(settled_at=None).aggregate(at=Min("received_at"))["at"]
     return Finding("stripe", _age_tone(now() - oldest if oldest else None, soon=QUEUE_SLOW_AFTER, bad=QUEUE_OLD_AFTER), oldest)
+
+
+def _messages() -> Finding:
+    """The oldest of the last day's messages of couriers that waits to be taken in, and how many were given up. One look into an index."""
+    rows = CourierMessage.objects.filter(settled_at=None, received_at__gt=now() - MESSAGES_SEEN_FOR)
+    found = rows.aggregate(
+        at=Min("received_at", filter=Q(attempts__lt=MAX_ATTEMPTS)), unread=Count("pk", filter=Q(attempts__gte=MAX_ATTEMPTS))
+    )
+    tone = _age_tone(now() - found["at"] if found["at"] else None, soon=QUEUE_SLOW_AFTER, bad=QUEUE_OLD_AFTER)
+    return Finding("messages", SOON if tone == GOOD and found["unread"] else tone, found["at"], (found["unread"],))
 
 
 def _couriers(known: Iterable[CourierState]) -> list[Finding]:

@@ -6,7 +6,7 @@ All writing functions run under the order's lock; the caller records the event, 
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.utils.timezone import now
 
 from workflow.models import Inspection, Item, Order, Outcome, Photo
@@ -36,6 +36,13 @@ def of_items(item_ids: Collection[int]) -> dict[int, list[Inspection]]:
 def still_open() -> QuerySet[Inspection]:
     """All of the house, with their items and orders."""
     return Inspection.objects.filter(ended_at=None).select_related("item__order", "by")
+
+
+def wait_for_us() -> QuerySet[Inspection]:
+    """The open ones that wait for no answer: the customer was not asked yet, has decided or written, or let the time pass. The index of
+    the open ones, and their orders."""
+    ours = Q(asked_at=None) | ~Q(choice="") | Q(answer_by__lte=now()) | Q(item__order__question="")
+    return still_open().filter(ours)
 
 
 def unanswered(order: Order) -> QuerySet[Inspection]:

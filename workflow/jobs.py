@@ -76,8 +76,9 @@ def bill_storage() -> int:
     return _each(storage_bills.outdated(), storage_bills.bring_up_to_date)
 
 
-def poll_couriers(code: str = "") -> int:
-    """Without a courier: queue a round of each that has something due. With one: that round, and what it brings.
+def poll_couriers(code: str = "", order_id: int | None = None) -> int:
+    """Without a courier: queue a round of each that has something due. With one: that round, and what it brings; with an order, whose
+    people wait, also while the courier rests (`tracking.poll_courier`).
 
     Few parcels' news are told at once; a fleet's are a job of its own, so that the next round need not wait for it.
     """
@@ -86,7 +87,7 @@ def poll_couriers(code: str = "") -> int:
         for courier in due:
             async_task("workflow.jobs.poll_couriers", courier)
         return len(due)
-    done = tracking.poll_courier(code)
+    done = tracking.poll_courier(code, order_id=order_id)
     if done is None:
         return 0
     if done.has_more:

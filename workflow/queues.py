@@ -12,7 +12,7 @@ from django.db.models import Count, Min, Q
 from django.utils.timezone import now
 
 from core.outbox.models import Effect
-from workflow import promises
+from workflow import hand_over, inspection_rows, promises, storage
 from workflow.models import Dispute, Order, Refund, RefundStatus, RestrictionKind, StaffTask
 from workflow.models.orders import SetAside
 from workflow.process import CLOSED, WAITS_ON, State, Waits
@@ -106,9 +106,10 @@ class Pile:
 
 
 def piles(*, promised: Promises | None = None, at: datetime | None = None) -> dict[str, Pile]:
-    """`tasks`, `unapplied`, `refunds` (to decide), `failed` (refunds), `disputes` and `stuck` (effects). Four queries."""
+    """`tasks`, `unapplied`, `refunds` (to decide), `failed` (refunds), `disputes` and `stuck` (effects); in the warehouse `inspections`
+    (that wait for us), `storage` (that ends soon; late is what is over) and `ready` (to be handed over). Eight queries."""
     promised, at = promised or promises.in_force(), at or now()
-    return {**_tasks(promised, at), **_refunds(promised, at), "disputes": _disputes(at), "stuck": _stuck()}
+    return {**_tasks(promised, at), **_refunds(promised, at), "disputes": _disputes(at), "stuck": _stuck(), **_warehouse()}
 
 
 def _tasks(promised: Promises, at: datetime) -> dict[str, Pile]:
@@ -145,6 +146,17 @@ def _disputes(at: datetime) -> Pile:
     )
     clock = Clock(row["oldest_at"], row["answer_by"], at) if row["answer_by"] else None
     return Pile("disputes", row["n"], row["late"], row["oldest_at"], clock)
+
+
+def _warehouse() -> dict[str, Pile]:
+    open_ones = inspection_rows.wait_for_us().aggregate(n=Count("pk"), oldest_at=Min("at"))
+    ending, over, since = storage.count_ending(within_days=max(storage.LEADS))
+    ready, late_ones, waits_since = hand_over.count_ready()
+    return {
+        "inspections": Pile("inspections", open_ones["n"], oldest_at=open_ones["oldest_at"]),
+        "storage": Pile("storage", ending, over, since),
+        "ready": Pile("ready", ready, late_ones, waits_since),
+    }
 
 
 def _stuck() -> Pile:

@@ -18,7 +18,7 @@ from integrations.couriers import TrackingStatus
 from workflow import shipping
 from workflow.entry_rules import check_state, whole
 from workflow.models import Order, Parcel
-from workflow.process import Role, State
+from workflow.process import Effect, Role, State
 from workflow.tasks import staff_task
 from workflow.transitions import By, locked_for_staff, perform, record
 
@@ -87,7 +87,10 @@ def _open_parcel(order: Order, parcel_id: int) -> Parcel:
 @retried
 @transaction.atomic
 def give_up(order_id: int, *, parcel_id: int, proof: str, by: By, seen_version: int | None = None) -> Order:
-    """The courier has lost a parcel, or says so: it is closed, finance decide what goes back, and the order ends with its last parcel."""
+    """The courier has lost a parcel, or says so: it is closed, finance decide what goes back, and the order ends with its last parcel.
+
+    The customer is told once: of this parcel, or by the letter of `record_return` where nothing is left to wait for.
+    """
     order = locked_for_staff(order_id, roles=GIVERS_UP, by=by, seen_version=seen_version)
     check_state(order, {State.SHIPPED})
     if not proof.strip():
@@ -99,8 +102,11 @@ def give_up(order_id: int, *, parcel_id: int, proof: str, by: By, seen_version: 
     facts = {"parcel": parcel.position, "proof": proof.strip()[:500]}
     text = gettext_noop("Parcel %(parcel)s is lost: decide what goes back to the customer, and claim it from the courier.")
     staff_task(key=f"{order.subject}:lost:{parcel.pk}", kind="parcel_lost", order=order, text=text, parcel=parcel.position)
-    ends = all(other.status == TrackingStatus.RETURNED for other in on_the_way(order))
-    record(order, name="parcel_lost", from_state=order.state, by=by, facts=facts, live="" if ends else "shipment.status")
+    left = on_the_way(order)
+    ends = all(other.status == TrackingStatus.RETURNED for other in left)
+    is_all = not left and not any(other.delivered_at for other in order.parcels.all())
+    then = [] if is_all else [Effect.NOTIFY_CUSTOMER]
+    record(order, name="parcel_lost", from_state=order.state, by=by, facts=facts, then=then, live="" if ends else "shipment.status")
     return _end(order) if ends else order
 
 

@@ -145,6 +145,24 @@ def ending(*, within_days: int, most: int = 1000) -> list[int]:
     return list(islice(found, most))
 
 
+def count_ending(*, within_days: int) -> tuple[int, int, datetime | None]:
+    """How many orders `ending` finds, how many of them are over, and since when the first lies here. Two statements; only what has lain
+    here long enough is read, and of that only the clock."""
+    at, policies = now(), {policy.pk: policy for policy in FeePolicy.objects.all()}
+    least = min((policy.storage_max_days for policy in policies.values()), default=0) - within_days
+    # of what stood still in between, the day it began is the earliest that its days may be counted from
+    long_here = Q(storage_since__lte=at - least * DAY) | Q(storage_used_s__gt=0, storage_began_at__lte=at - least * DAY)
+    columns = ("state", "storage_used_s", "storage_since", "storage_extra_days")
+    ending, over, since = 0, 0, []
+    for order in _long_enough(at, policies=policies.values(), within=timedelta()).filter(long_here).only(*columns).iterator():
+        policy = policies.get(order.storage_policy)  # type: ignore[attr-defined]
+        seen = storage_of(order, at=at, policy=policy) if policy else None
+        if seen is not None and seen.used > (seen.terms.max_days - within_days) * DAY:
+            ending, over = ending + 1, over + (seen.used > seen.terms.max_days * DAY)
+            since.append(at - seen.used)
+    return ending, over, min(since, default=None)
+
+
 def _long_enough(at: datetime, *, policies: Iterable[FeePolicy], within: timedelta) -> QuerySet[Order]:
     """By the shortest terms there are. Of what stood still in between some time is counted already: each of those is looked at."""
     days = min((min(policy.storage_free_days, policy.storage_max_days) for policy in policies), default=0)

@@ -16,7 +16,7 @@ from core.errors import Invalid
 from core.money import format_krw
 from integrations.couriers import COURIERS
 from integrations.tracking_numbers import normalise
-from workflow import courier_settings, differences, hints, inspection_rows, labels, pricing, rate_cards, restrictions
+from workflow import courier_settings, differences, hints, inspection_rows, labels, pricing, rate_cards, restrictions, tracking
 from workflow.entry_rules import (
     MAX_PRICE_KRW,
     check_state,
@@ -358,13 +358,20 @@ def label_parcel(
 @retried
 @transaction.atomic
 def look_now(order_id: int, *, by: By) -> Order:
-    """Ask the couriers about the open parcels at once rather than at their next turn, also those that were given up as silent."""
+    """Ask the couriers about the open parcels at once rather than at their next turn, also those that were given up as silent. What a
+    courier at rest makes of it: `waits_for`."""
     order = _begin(order_id, LOOK, by=by, seen_version=None)
     parcels = [parcel for parcel in order.parcels.all() if not parcel.closed_at and not parcel.delivered_at]
     for parcel in parcels:
         parcel.next_poll_at = now()
     Parcel.objects.bulk_update(parcels, ["next_poll_at"])
     return _finish(order, LOOK, by=by, facts={"parcels": len(parcels)}, then=[Effect.TRACK_PARCELS])
+
+
+def waits_for(order: Order) -> list[tracking.Rest]:
+    """The couriers of open parcels that rest; one that is only silent is asked once for whoever presses `look_now`."""
+    codes = {parcel.courier for parcel in order.parcels.all() if not parcel.closed_at and not parcel.delivered_at}
+    return tracking.resting(codes) if order.state in LOOK.states and codes else []
 
 
 def courier_choices(country: str, *, keep: Iterable[str] = ()) -> list[tuple[str, str]]:

@@ -96,14 +96,21 @@ def _show(
 
 
 def set_aside(request: HttpRequest, order_id: int, name: str, *, frame: Mapping[str, Any]) -> HttpResponse:
-    """Hold, release, ask, answer."""
+    """Hold, release, ask, answer, look."""
     aside = ASIDES.get(name)
     if aside is None:
         raise Http404
     if not acting(request).roles & aside.roles:
         raise PermissionDenied
     order = reading.load(order_id)
-    action = reverse("admin:workflow_order_beside", args=[order_id, name])
+    rests = work.waits_for(order) if name == "look" else []
     return beside.answer(
-        request, order, aside, run=lambda text: aside.run(order, by=acting(request), text=text), action=action, frame=frame
+        request,
+        order,
+        aside,
+        run=lambda text: aside.run(order, by=acting(request), text=text),
+        action=reverse("admin:workflow_order_beside", args=[order_id, name]),
+        frame=frame,
+        notes=[beside.look_words(rest) for rest in rests],
+        is_done=not rests or beside.is_anybody_asked(order, rests),
     )

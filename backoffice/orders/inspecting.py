@@ -169,15 +169,15 @@ class InspectDialog(Dialog):
             by=by,
             seen_version=form.seen_version,
         )
-        return _add_photos(inspection, form.files.getlist("photos"), by=by)
+        return add_photos(order.pk, form.files.getlist("photos"), subject=Subject(inspection_id=inspection.pk), by=by)
 
 
-def _add_photos(inspection: Inspection, uploads: Sequence[Any], *, by: By) -> list[str]:
-    """Why which could not be added."""
+def add_photos(order_id: int, uploads: Sequence[Any], *, subject: Subject, by: By) -> list[str]:
+    """What a dialog took along; why which could not be added."""
     if not uploads:
         return []
     try:
-        added = photos.add_photos(inspection.item.order_id, uploads=uploads, subject=Subject(inspection_id=inspection.pk), by=by)
+        added = photos.add_photos(order_id, uploads=uploads, subject=subject, by=by)
     except BidangilError as refused:
         return [str(refused)]
     return [f"{name}: {why}" for name, why in added.refused]

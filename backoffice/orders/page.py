@@ -20,11 +20,10 @@ from backoffice.orders.refunding import RefundDialog
 from backoffice.privacy import Personal, sees, shown
 from backoffice.words import SCAN_TONES, SCAN_WORDS
 from core.outbox.models import Effect
-from workflow import assigning, labels, packing, road
+from workflow import assigning, labels, packing, road, work
 from workflow.invoices import Change, Changes, what_changed
 from workflow.margins import margin_of
 from workflow.models import Attempt, Invoice, InvoiceLine, InvoiceStatus, Item, Order, Parcel, ParcelLabel, StaffTask, TrackingEvent
-from workflow.work import SCREEN
 
 #: the history shows this many events, the rest behind one click
 EVENTS_SHOWN = 8
@@ -47,7 +46,7 @@ def context(request: HttpRequest, order: Order) -> dict[str, Any]:
         "next": next_move(order, by=by),
         "entries": entries,
         #: the screening form shows the hints itself
-        "shows_hints": not any(entry.is_main and entry.task is SCREEN for entry in entries),
+        "shows_hints": not any(entry.is_main and entry.task is work.SCREEN for entry in entries),
         "beside": beside.offered(order, by=by),
         "desk": desk,
         "recipient": recipient(request, order),
@@ -55,6 +54,7 @@ def context(request: HttpRequest, order: Order) -> dict[str, Any]:
         "may_ask_about": any(panel.may_ask for panel in panels.values()),
         "invoices": [InvoiceCard.of(invoice, order) for invoice in reversed(order.invoices.all())],
         "parcels": [ParcelCard(parcel, order.items.all(), tasks=order.tasks.all()) for parcel in order.parcels.all()],
+        "rests": [beside.rest_words(rest) for rest in work.waits_for(order)],
         "loose": packing.loose_items(order) if order.parcels.all() else [],
         "track_url": track_url(order),
         "money": money_of(order, by=by),

@@ -14,10 +14,12 @@ from django.utils.translation import gettext_lazy as _
 from backoffice.numbers import WholeField
 from backoffice.orders.dialogs import Dialog, OrderForm
 from backoffice.orders.going_back import goes_back
+from backoffice.orders.inspecting import add_photos
 from backoffice.words import courier_name
 from core.money import format_krw
 from workflow import disposal, giving_back, returns, storage
 from workflow.models import Order, Parcel
+from workflow.photos import Subject
 from workflow.storage import Storage
 from workflow.transitions import By
 
@@ -154,8 +156,8 @@ class ReceiveBackForm(OrderForm):
     def parcels(self) -> list[Parcel]:
         return returns.on_the_way(self.order)
 
-    def rows(self) -> list[forms.BoundField]:
-        return [self[f"parcel-{parcel.pk}"] for parcel in self.parcels]
+    def rows(self) -> list[tuple[Parcel, forms.BoundField]]:
+        return [(parcel, self[f"parcel-{parcel.pk}"]) for parcel in self.parcels]
 
     def chosen(self) -> list[int]:
         return [parcel.pk for parcel in self.parcels if self.cleaned_data.get(f"parcel-{parcel.pk}")]
@@ -172,16 +174,19 @@ class ReceiveBackDialog(Dialog):
     def makes_sense(self, order: Order, *, by: By) -> bool:
         return returns.may_receive(order, by=by)
 
-    def save(self, order: Order, form: ReceiveBackForm, *, by: By) -> None:
-        said = form.cleaned_data
+    def save(self, order: Order, form: ReceiveBackForm, *, by: By) -> list[str]:
+        """The parcels first: a photo that cannot be taken leaves them received, and may be added afterwards."""
+        said, chosen = form.cleaned_data, form.chosen()
         returns.receive_back(
             order.pk,
-            parcel_ids=form.chosen(),
+            parcel_ids=chosen,
             note=said["note"],
             return_charge_krw=said["return_charge_krw"],
             by=by,
             seen_version=form.seen_version,
         )
+        taken = ((pk, form.files.getlist(f"photos-{pk}")) for pk in chosen)
+        return [why for pk, uploads in taken for why in add_photos(order.pk, uploads, subject=Subject(parcel_id=pk), by=by)]
 
 
 class LostForm(OrderForm):
@@ -202,8 +207,8 @@ class LostDialog(Dialog):
     name, icon = "parcel_lost", "report"
     label, title = _("Parcel lost…"), _("Parcel lost")
     hint = _(
-        "The parcel is closed and is not waited for any more. Finance get a task to decide what goes back; with its last parcel the order "
-        "goes on."
+        "The parcel is closed and is not waited for any more, and the customer gets a letter. Finance get a task to decide what goes back; "
+        "with its last parcel the order goes on."
     )
     done = _("The parcel is given up for lost.")
     roles = returns.GIVERS_UP

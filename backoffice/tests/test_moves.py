@@ -1,10 +1,13 @@
 """The buttons generated from the process table: shown to those who may, locked with the reason, refused as a message."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils.timezone import now
 
 from backoffice.tests.conftest import do_url, fingerprint, page_url, said
 from workflow import ledger, transitions, work
-from workflow.models import Order, OrderEvent
+from workflow.models import CourierState, Order, OrderEvent
 from workflow.process import CLOSED, TRANSITIONS, Role, State
 from workflow.tests.factories import by, order_at, rate, reload
 from workflow.transitions import By
@@ -183,3 +186,32 @@ def test_without_a_rate_the_page_says_so(owner):
     assert "There is no trustworthy exchange rate" in owner.get(page_url(order)).content.decode()
     rate()
     assert "Everything for “Confirm item prices” is there." in owner.get(page_url(Order.objects.get(pk=order.pk))).content.decode()
+
+
+# --- Looking at a courier that rests --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "after"),
+    [
+        (
+            "Unavailable: fedex: <b>down</b>",
+            "FedEx does not answer; it is left alone until",
+            ["The courier is being asked; what is new shows here in a moment.", "It is asked once all the same"],
+        ),
+        ("AuthRefused: fedex: no", "FedEx refuses our key; it is tried again at", ["FedEx refuses our key; it is tried again at"]),
+    ],
+)
+def test_who_looks_at_a_courier_at_rest_is_told(sign_in, error, said, after):
+    order, client = order_at(State.SHIPPED), sign_in(Role.SUPPORT)
+    url = f"/admin/workflow/order/{order.pk}/beside/look/"
+    assert "FedEx" not in client.get(url).content.decode()
+    CourierState.objects.create(code="fedex", failing_since=now(), rests_until=now() + timedelta(minutes=9), last_error=error)
+
+    page, dialog = (client.get(address).content.decode() for address in (f"/admin/workflow/order/{order.pk}/change/", url))
+    answer = client.post(url, follow=True)
+
+    assert said in page
+    assert said in dialog
+    messages = [str(message) for message in answer.context["messages"]]
+    assert (len(messages), all(words in message for words, message in zip(after, messages, strict=True))) == (len(after), True)

@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils.timezone import now
 
 from backoffice.tests.conftest import page_url, said, url_of
 from backoffice.tests.test_fee_pages import text
-from workflow.models import Disposal, Order
+from core.tests.ground.conftest import ROOT
+from workflow.models import Disposal, Order, Photo
 from workflow.process import Role, State
 from workflow.tests import factories
 from workflow.tests.test_returns import NOTE, tell
@@ -95,6 +97,19 @@ def test_a_parcel_is_received_back_with_its_charge(sign_in):
     assert said(client.post(url_of(order, "receive_back"), data, follow=True)) == ["The parcels are received."]
     assert (factories.reload(order).return_charge_krw, bool(order.parcels.get().closed_at)) == (7_000, True)
     assert "receive_back" not in names(client, order)
+
+
+def test_photos_are_taken_along_and_a_bad_one_leaves_the_parcel_received(sign_in):
+    client, order = sign_in(Role.WAREHOUSE), factories.order_at(State.RETURNED)
+    parcel = order.parcels.get()
+    good = SimpleUploadedFile("box.jpg", (ROOT / "fixtures" / "sample-photo.jpg").read_bytes(), "image/jpeg")
+    bad = SimpleUploadedFile("not.jpg", b"<html>", "image/jpeg")
+    assert f'name="photos-{parcel.pk}"' in client.get(url_of(order, "receive_back")).content.decode()
+    data = {"version": order.version, f"parcel-{parcel.pk}": "on", f"photos-{parcel.pk}": [good, bad]}
+    done, refused = said(client.post(url_of(order, "receive_back"), data, follow=True))
+    assert (done, refused.startswith("not.jpg: ")) == ("The parcels are received.", True)
+    assert [photo.order_id for photo in Photo.objects.filter(parcel=parcel)] == [order.pk]
+    assert order.parcels.get().closed_at
 
 
 def test_a_parcel_is_given_up_for_lost(sign_in):

@@ -1,10 +1,13 @@
 """The warehouse at its pages: arrivals by scanned number, verdicts with photos, the question, the end; and who waits for whom."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.messages import get_messages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
 
 from backoffice import warehouse_pages
 from backoffice.tests.conftest import page_url, work_url
@@ -18,7 +21,7 @@ from workflow.transitions import By
 
 pytestmark = pytest.mark.django_db
 
-ARRIVALS, INSPECTIONS = "/admin/arrivals/", "/admin/inspections/"
+ARRIVALS, INSPECTIONS, OURS = "/admin/arrivals/", "/admin/inspections/", {"waits": "us"}
 
 
 @pytest.fixture
@@ -235,10 +238,18 @@ def test_who_waits_for_whom_a_page_at_a_time(warehouse, order, monkeypatch):
     by = By.staff(warehouse.user)
     first, second = (inspections.inspect_item(order.pk, item_id=item.pk, verdict="damaged", note="x", by=by) for item in items(order))
     inspections.ask_about(order.pk, inspection_ids=[second.pk], text="?", by=by)
+
+    def ours() -> list[Inspection]:
+        return [row.inspection for row in warehouse.get(INSPECTIONS, OURS).context["rows"]]
+
     rows = warehouse.get(INSPECTIONS).context["rows"]
+    assert ours() == [first]
     assert [(row.inspection, str(row.waits[1])) for row in rows] == [(first, "us: ask the customer"), (second, "the customer")]
     inspections.answer_inspection(order.pk, position=2, choice="return", by=By.customer(order.customer))
     assert str(warehouse.get(INSPECTIONS).context["rows"][1].waits[1]) == "us: the customer decided"
+    assert ours() == [first, second]
+    Inspection.objects.filter(pk=second.pk).update(choice="", answer_by=now() - timedelta(minutes=1))
+    assert ours() == [first, second]
     monkeypatch.setattr(warehouse_pages, "PAGE_SIZE", 1)
     page = warehouse.get(INSPECTIONS)
     assert ([row.inspection for row in page.context["rows"]], page.context["following"]) == ([first], first.pk)

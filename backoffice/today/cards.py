@@ -1,19 +1,21 @@
 """The queues as cards: how much waits, since when, and how much of the promised time is left. Every number leads to its list."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from backoffice import hand_over
 from backoffice.access import EFFECTS_SEEN_BY, holds
 from backoffice.money import unapplied
 from backoffice.words import TONE_OF_WAITS, TURNS
-from workflow import waiting
+from workflow import disposal, inspections, waiting
 from workflow.process import TRANSITIONS, WAITS_ON, State, Waits, roles_of
 from workflow.promises import Clock
 from workflow.queues import Pile, Queue
@@ -30,8 +32,9 @@ class Card:
     url: str
     count: int
     late: int = 0
-    #: only the late ones
+    #: only the late ones, and what they are called where no clock says it
     late_url: str = ""
+    late_words: Any = ""
     oldest_at: datetime | None = None
     clock: Clock | None = None
     held: int = 0
@@ -91,7 +94,22 @@ def _of_piles(request: HttpRequest) -> tuple[list[Card], list[Card]]:
     piles = waiting.beside(live=True)
     for name, title, icon, url, is_mine in _seen(request):
         (mine if is_mine else beside).append(_of_pile(piles[name], title, icon, url))
-    return mine, beside
+    return [*mine, *_of_warehouse(request, piles)], beside
+
+
+def _of_warehouse(request: HttpRequest, piles: Mapping[str, Pile]) -> Iterator[Card]:
+    """What is looked at, stored and sent away, for those who do that."""
+    roles = roles_held(request.user)  # type: ignore[arg-type]
+    if roles & inspections.ENDERS:
+        url = reverse("admin:inspections") + "?waits=us"
+        yield _of_pile(piles["inspections"], _("Inspections to decide"), "search_check", url)
+    if roles & disposal.EXTENDERS:
+        card = _of_pile(piles["storage"], _("Storage ends within a week"), "hourglass_bottom", _list("order", storage="ending"))
+        over = format_lazy(_("{n} over"), n=f"{card.late:,}")
+        yield replace(card, late_url=_list("order", storage="over"), late_words=over)
+    if hand_over.may(request):
+        card = _of_pile(piles["ready"], _("Ready to hand over"), "local_shipping", reverse("admin:hand_over"))
+        yield replace(card, late_words=format_lazy(_("{n} late"), n=f"{card.late:,}"))
 
 
 def _seen(request: HttpRequest) -> Iterator[tuple[str, Any, str, str, bool]]:
@@ -112,7 +130,7 @@ def _seen(request: HttpRequest) -> Iterator[tuple[str, Any, str, str, bool]]:
 
 
 def _of_pile(pile: Pile, title: Any, icon: str, url: str) -> Card:
-    return Card(pile.name, title, icon, "staff", url, pile.count, pile.late, url, pile.oldest_at, pile.clock)
+    return Card(pile.name, title, icon, "staff", url, pile.count, pile.late, url, oldest_at=pile.oldest_at, clock=pile.clock)
 
 
 def _list(model: str, **filters: str) -> str:

@@ -33,9 +33,7 @@ def worst(found: list[Line]) -> str:
 
 def _line(finding: Finding) -> Line:
     kind, _colon, name = finding.name.partition(":")
-    icon, title, words = {"worker": _worker, "queue": _queue, "stripe": _stripe, "courier": _courier, "rate": _rate, "keys": _keys}[kind](
-        finding, name
-    )
+    icon, title, words = SAID[kind](finding, name)
     return Line(finding.tone, icon, title, words, finding.at)
 
 
@@ -53,6 +51,19 @@ def _queue(finding: Finding, _name: str) -> tuple[str, Any, Any]:
 
 def _stripe(finding: Finding, _name: str) -> tuple[str, Any, Any]:
     return "credit_card", _("Stripe"), _("An event waits to be settled.") if finding.at else _("Everything heard is settled.")
+
+
+def _messages(finding: Finding, _name: str) -> tuple[str, Any, Any]:
+    (unread,) = finding.facts
+    if finding.at:
+        words: Any = _("A message waits to be taken in.")
+    elif unread:
+        words = ngettext("%(count)s message could not be taken in.", "%(count)s messages could not be taken in.", unread) % {
+            "count": unread
+        }
+    else:
+        words = _("Everything heard is settled.")
+    return "forward_to_inbox", _("Couriers’ messages"), words
 
 
 def _courier(finding: Finding, name: str) -> tuple[str, Any, Any]:
@@ -78,3 +89,14 @@ def _rate(finding: Finding, _name: str) -> tuple[str, Any, Any]:
 def _keys(finding: Finding, _name: str) -> tuple[str, Any, Any]:
     _count, names = finding.facts
     return "key_off", _("Keys"), _("Refused our key: %(names)s") % {"names": ", ".join(names) or "?"}
+
+
+SAID = {
+    "worker": _worker,
+    "queue": _queue,
+    "stripe": _stripe,
+    "messages": _messages,
+    "courier": _courier,
+    "rate": _rate,
+    "keys": _keys,
+}

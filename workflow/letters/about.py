@@ -131,8 +131,9 @@ class About:
 
     @property
     def is_lost(self) -> bool:
-        """Of the journey that ended: every parcel that is not with the customer was given up for lost."""
-        left = [parcel for parcel in self.order.parcels.all() if not parcel.delivered_at]
+        """Of the journey that ended: every parcel that is not with the customer was given up for lost. What came back from an earlier
+        journey is aside."""
+        left = [parcel for parcel in self.order.parcels.all() if not parcel.delivered_at and (parcel.lost_at or not parcel.closed_at)]
         return bool(left) and all(parcel.lost_at for parcel in left)
 
     def message(self) -> str:

@@ -345,10 +345,41 @@ def held_up(about: About) -> Letter | None:
     )
 
 
+@to_customer("parcel_lost")
+def lost_on_the_way(about: About) -> Letter | None:
+    """One parcel of several; where nothing is left to wait for, the order's own move says it (`_lost`)."""
+    parcel = next((parcel for parcel in about.order.parcels.all() if parcel.position == about.facts["parcel"]), None)
+    if parcel is None:
+        return None
+    number = (courier_name(parcel), parcel.tracking_number)
+    inside = ((about.item(item), about.quantity(item)) for item in about.items if item.is_live and item.parcel_id == parcel.pk)
+    if about.korean:
+        return Letter(
+            subject=f"상자 하나가 분실되었습니다 ({about.number})",
+            lines=(
+                "죄송합니다. 택배사가 상자 하나를 잃어버렸습니다. 안에 든 상품은 아래와 같습니다.",
+                "택배사에 배상을 청구하고, 돌려드릴 금액을 확인해서 곧 알려 드리겠습니다. 따로 하실 일은 없습니다.",
+            ),
+            rows=(number, *inside),
+            button=("주문 보기", about.page),
+        )
+    return Letter(
+        subject=f"One of your parcels is lost ({about.number})",
+        lines=(
+            "We are sorry: the courier has lost one of your parcels, with these items in it.",
+            "We claim it from the courier and will write soon about what goes back to you. There is nothing you need to do.",
+        ),
+        rows=(number, *inside),
+        button=("See your order", about.page),
+    )
+
+
 @to_customer("record_delivery")
 def delivered(about: About) -> Letter:
     order, review = about.order, f"{settings.PUBLIC_BASE_URL}/community/review"
     until = about.moment(order.claims_until) if order.claims_until else ""
+    if any(parcel.lost_at for parcel in order.parcels.all()):
+        return _delivered_in_part(about, until=until)
     if about.korean:
         return Letter(
             subject=f"잘 도착했습니다 ({about.number})",
@@ -366,6 +397,23 @@ def delivered(about: About) -> Letter:
         button=("Write a review", review),
         notes=(f"If something is wrong, tell us on your order page by {until}. Photos help us to help you sooner.",),
         links=(("See your order", about.page),),
+    )
+
+
+def _delivered_in_part(about: About, *, until: str) -> Letter:
+    """A parcel was lost: nobody is asked how they liked it."""
+    if about.korean:
+        return Letter(
+            subject=f"분실된 상자를 빼고 모두 도착했습니다 ({about.number})",
+            lines=("분실된 상자를 빼고 모두 잘 도착했습니다.", "분실된 상자에 대해 돌려드릴 금액은 따로 알려 드립니다."),
+            button=("주문 보기", about.page),
+            notes=(f"도착한 상품에 문제가 있으면 {until}까지 주문 페이지에서 알려 주세요.",),
+        )
+    return Letter(
+        subject=f"Everything but the lost parcel has arrived ({about.number})",
+        lines=("Everything but the lost parcel has arrived.", "What goes back to you for the lost one we tell you by itself."),
+        button=("See your order", about.page),
+        notes=(f"If something is wrong with what came, tell us on your order page by {until}.",),
     )
 
 

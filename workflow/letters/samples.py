@@ -157,6 +157,7 @@ VARIANTS = {
     "cancel_unpaid": "cancel",
     "disposed": "cancel",
     "return_lost": "record_return",
+    "delivery_in_part": "record_delivery",
     **{f"parcel_{status}": "parcel_trouble" for status in ("customs", "attempt_failed", "available_for_pickup", "returning", "returned")},
 }
 
@@ -166,7 +167,7 @@ def sample(what: str, *, locale: str, terms: Terms, actor: str = "staff") -> Sam
     order = _order(locale)
     if what == "cancel_unpaid":
         order.items_paid_at = None
-    if what == "return_lost":
+    if what in ("return_lost", "parcel_lost", "delivery_in_part"):
         order.parcels.all()[0].lost_at = now()
     bills = _bills(order, terms)
     about = Sample(order, locale, bills=bills)
@@ -268,6 +269,7 @@ def _facts(about: Sample, what: str) -> dict[str, Any]:
         "sold_out": {"items": {"2": True}, "refunds_usd_cents": second},
         "cancel_unpaid": {"reason": words.reason},
         "disposed": {"reason": words.disposed, "disposal": 1, "storage_days": 61},
+        "parcel_lost": {"parcel": 1, "proof": ""},
         "extend_storage": {"days": 14, "reason": words.reason},
         "difference": {**dearer, "route": AdjustmentRoute.INVOICE},
         "difference_with_delivery": {**dearer, "route": AdjustmentRoute.DELIVERY},

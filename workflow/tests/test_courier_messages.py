@@ -91,13 +91,19 @@ def test_a_relay_tells_of_ems_in_its_xml_and_in_our_json(order):
     assert factories.reload(order).state == State.DELIVERED
 
 
-def test_ups_only_says_that_there_is_news_and_is_asked(order):
+def test_ups_only_says_that_there_is_news_and_is_asked_at_once(order, sandbox, jobs):
     Parcel.objects.update(courier="ups", tracking_number=UPS, next_poll_at=now() + timedelta(hours=6))
     event = ups_sandbox.track_alert(UPS, scans("delivered")[0])
 
+    jobs.clear()
+    sandbox.move_parcel("ups", UPS, "in_transit", at=now() - timedelta(hours=2))
+
     assert tell(json.dumps(event).encode(), "ups").settled_at
+    assert tell(json.dumps(event | {"again": 1}).encode(), "ups").settled_at
     parcel = order.parcels.get()
     assert (parcel.status, parcel.next_poll_at <= now()) == ("pending", True)
+    assert jobs.run(only="poll_couriers") == ["workflow.jobs.poll_couriers"]
+    assert order.parcels.get().status == "in_transit"
 
     at = now() - timedelta(hours=1)
     event |= {"gmtActivityDate": at.strftime("%Y%m%d"), "gmtActivityTime": at.strftime("%H%M%S")}

@@ -12,7 +12,7 @@ from core.notices.models import Notice
 from core.notices.rendering import as_html, as_text
 from integrations.couriers import TrackingResult, TrackingScan, TrackingStatus
 from integrations.sms import sms_bytes
-from workflow import adjustments, disposal, inspections, messages, notices, refunds, reminders, tracking, work
+from workflow import adjustments, disposal, inspections, messages, notices, refunds, reminders, returns, tracking, work
 from workflow.letters import CUSTOMER, STAFF, About
 from workflow.models import Item, Order, OrderEvent, Parcel, PayLink, StaffTask
 from workflow.process import TRANSITIONS, Effect, Role, State
@@ -37,6 +37,7 @@ CUSTOMER_SMS = {
 STAFF_SMS = {"request_quote", "record_item_payment", "record_delivery_payment"}
 #: told to the customer and to staff, beside the transitions
 BESIDE_CUSTOMER = {
+    "parcel_lost",
     "request_quote", "ask", "message", "sold_out", "difference", "difference_paid", "difference_unpaid", "refund", "refund_approved",
     "label_parcels", "extend_storage", "ask_inspection", "parcel_trouble",
 }  # fmt: skip
@@ -61,6 +62,7 @@ def life() -> dict[str, OrderEvent]:
         factories.order_at(state) for state in (State.DELIVERED, State.REJECTED, State.RETURNED, State.QUOTE_EXPIRED, State.CANCELLED)
     ]
     perform(orders[3].pk, Order.renew_quote, by=By.customer(orders[3].customer))
+    orders.append(_with_a_lost_parcel())
     ask_customer(orders[2].pk, question="다시 보내 드릴까요?\n주소가 맞나요?", by=factories.by(Role.SUPPORT))
     answered = factories.order_at(State.QUOTE_REQUESTED)
     ask_customer(answered.pk, question="Which colour?", by=factories.by(Role.BUYER))
@@ -88,6 +90,12 @@ def _changed_after_the_payment() -> Order:
     factories.pay_difference(order)
     adjustments.raise_prices(order.pk, prices_krw={unpaid: 100_000}, by=buyer)
     adjustments.end(order.pk, by=By.job(), run_out=True)
+    return order
+
+
+def _with_a_lost_parcel() -> Order:
+    order = factories.order_at(State.SHIPPED)
+    returns.give_up(order.pk, parcel_id=order.parcels.get().pk, proof="case 1", by=factories.by(Role.SUPPORT))
     return order
 
 

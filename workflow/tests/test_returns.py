@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
+from core.accounts.models import User
 from core.errors import Conflict, Invalid
 from core.notices.models import Notice
 from workflow import disposal, giving_back, invariants, jobs, notices, returns, storage, tracking, work
@@ -21,6 +22,12 @@ pytestmark = pytest.mark.django_db
 def _holds_always(db):
     yield
     assert [line for one in invariants.INVARIANTS if not one.needs for line in one.check()] == []
+
+
+@pytest.fixture
+def queue(request):
+    """The queue's jobs, by a name that the module of the same name leaves free."""
+    return request.getfixturevalue("jobs")
 
 
 def shipped_in_two() -> tuple[Order, Parcel, Parcel]:
@@ -137,8 +144,9 @@ def test_only_the_warehouse_receives_and_only_what_is_on_its_way():
 # --- Lost -----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_lost_parcel_lets_the_order_end_with_the_others():
+def test_a_lost_parcel_lets_the_order_end_with_the_others_and_its_customer_is_told_once(queue):
     order, first, second = shipped_in_two()
+    User.objects.filter(pk=order.customer_id).update(locale="en")
     at = now() - timedelta(hours=2)
     say(first, "delivered", delivered_at=at)
 
@@ -151,6 +159,11 @@ def test_a_lost_parcel_lets_the_order_end_with_the_others():
     assert StaffTask.objects.get(order=order, kind="parcel_lost").values == {"parcel": 2}
     event = OrderEvent.objects.get(order=order, name="parcel_lost")
     assert (event.facts, event.actor) == ({"parcel": 2, "proof": "FedEx letter 4711"}, "staff")
+    queue.run(only="outbox")
+    lost, rest = Notice.objects.filter(user=order.customer, kind__in=("parcel_lost", "record_delivery")).order_by("pk")
+    assert (lost.kind, lost.subject) == ("parcel_lost", f"One of your parcels is lost ({order.number})")
+    assert lost.text.count(" × ") == 1, "what lay in it, and nothing else"
+    assert rest.subject == f"Everything but the lost parcel has arrived ({order.number})"
 
 
 def test_a_lost_parcel_while_another_is_on_the_road_waits_for_it():
@@ -166,12 +179,13 @@ def test_a_lost_parcel_while_another_is_on_the_road_waits_for_it():
     assert factories.reload(order).state == State.DELIVERED
 
 
-def test_when_all_is_lost_staff_end_the_order_and_the_letter_says_so():
+def test_when_all_is_lost_staff_end_the_order_and_the_letter_says_so(queue):
     order = factories.order_at(State.SHIPPED)
     returns.give_up(order.pk, parcel_id=order.parcels.get().pk, proof="case 2", by=factories.by(Role.WAREHOUSE))
     assert factories.reload(order).state == State.RETURNED
-    notices.tell_customer(OrderEvent.objects.get(order=order, name="record_return"))
-    assert Notice.objects.get(kind="record_return").subject.startswith("택배가 분실되었습니다")
+    queue.run(only="outbox")
+    told = Notice.objects.filter(user=order.customer, kind__in=("parcel_lost", "record_return"), channel="email")
+    assert [notice.subject for notice in told] == [f"택배가 분실되었습니다 ({order.number})"], "once"
     perform(order.pk, Order.cancel, by=factories.by(Role.SUPPORT), reason="lost by the courier", our_fault=True)
     assert set(statuses(order)) == {"cancelled"}
 

@@ -28,7 +28,8 @@ from workflow.models import CourierState, Parcel
 from workflow.tasks import close_task
 from workflow.tracking import storing
 from workflow.tracking.answers import COLUMNS, MOST_BACK_OFF, Seen, Task, understand
-from workflow.tracking.asking import MOST_HALVINGS, Asking
+from workflow.tracking.asking import MOST_HALVINGS, NO_ANSWER, Asking
+from workflow.tracking.resting import rest_of
 from workflow.tracking.storing import Prepared, prepared
 from workflow.transitions import retried
 
@@ -60,6 +61,8 @@ class Claim:
     reserved: int
     #: there may be more due than a round takes on
     has_more: bool
+    #: the courier rests, and a person asks all the same: one request
+    is_trial: bool = False
 
 
 @dataclass
@@ -99,10 +102,14 @@ def poll_due() -> int:
 
 
 @many_rows()
-def poll_courier(code: str) -> Round | None:
-    """One round; None if there is nothing to do or somebody else is at it."""
+def poll_courier(code: str, *, order_id: int | None = None) -> Round | None:
+    """One round; None if there is nothing to do or somebody else is at it.
+
+    `order_id`: somebody waits for the parcels of this order. A courier that is silent and rests is then tried with one request about
+    them; if that brings nothing, nothing is changed by it, and if it answers, its rest is over.
+    """
     begun = time.monotonic()
-    claim = _claim(code)
+    claim = _claim(code, order_id=order_id)
     if claim is None:
         return None
     asking = Asking(
@@ -113,12 +120,16 @@ def poll_courier(code: str) -> Round | None:
         most_requests=claim.reserved,
     )
     heard = _listen(claim, asking)
+    if claim.is_trial and not asking.has_answered:
+        heard = _Heard()
     news = _store(claim, asking, heard)
     if news is None:
         log.warning("%s: a round took so long that its claim was lost; it is asked again", code)
         return None
     trouble = str(asking.trouble or "")
     has_more = not trouble and (claim.has_more or len(heard.asked) < claim.count)
+    if claim.is_trial:
+        has_more = asking.has_answered  # all that waited for the end of its rest
     log.info("%s: %s of %s parcels answered in %s requests", code, len(heard.asked), claim.count, asking.requests)
     return Round(code, asked=claim.count, news=news, has_more=has_more, trouble=trouble)
 
@@ -132,10 +143,11 @@ def _due(code: str, at: datetime) -> QuerySet[Parcel]:
 
 @retried
 @transaction.atomic
-def _claim(code: str) -> Claim | None:
+def _claim(code: str, *, order_id: int | None = None) -> Claim | None:
     at, budget, size = now(), COURIERS[code].budget, COURIERS[code].batch_size
     state = _locked_state(code)
-    if (state.round_until and state.round_until > at) or (state.rests_until and state.rests_until > at):
+    rest = rest_of(state, at=at)
+    if (state.round_until and state.round_until > at) or (rest and not (order_id and rest.may_be_asked_once)):
         return None
     used = state.requests if state.day == _day(at) else 0
     left = budget.per_day - used if budget.per_day is not None else ROUND_PARCELS
@@ -143,19 +155,21 @@ def _claim(code: str) -> Claim | None:
         _rest(state, QuotaExceeded("our requests for today are used up", provider=code, code="day_used_up"), at=at)
         state.save()
         return None
-    most = min(ROUND_PARCELS, left * size)
-    due = [Seen(*row) for row in _due(code, at).exclude(tracking_number="").values_list(*COLUMNS)[:most]]
+    most = size if rest else min(ROUND_PARCELS, left * size)
+    wanted = _due(code, at).filter(order_id=order_id) if rest and order_id else _due(code, at)
+    due = [Seen(*row) for row in wanted.exclude(tracking_number="").values_list(*COLUMNS)[:most]]
     if not due:
         return None
     parcels: dict[str, list[Seen]] = defaultdict(list)
     for parcel in due:
         parcels[parcel.tracking_number].append(parcel)
     # Some more than the batches need, for halving those that are spoilt by one number; what is not used is given back.
-    reserved = min(left, -(-len(parcels) // size) + (MOST_HALVINGS if size > 1 else 0))
+    reserved = 1 if rest else min(left, -(-len(parcels) // size) + (MOST_HALVINGS if size > 1 else 0))
     state.round_token, state.round_until = secrets.token_hex(16), at + timedelta(seconds=settings.JOB_TIMEOUT_S + 5)
     state.day, state.requests = _day(at), used + reserved
     state.save(update_fields=["round_token", "round_until", "day", "requests"])
-    return Claim(code, state.round_token, at, poll_percent(code), dict(parcels), len(due), reserved, has_more=len(due) == most)
+    has_more, percent = len(due) == most, poll_percent(code)
+    return Claim(code, state.round_token, at, percent, dict(parcels), len(due), reserved, has_more=has_more, is_trial=rest is not None)
 
 
 def _locked_state(code: str) -> CourierState:
@@ -221,7 +235,7 @@ def _let_go(claim: Claim, asking: Asking, *, at: datetime) -> bool:
         return False
     state.round_token, state.round_until = "", None
     state.requests = max(0, state.requests - claim.reserved + asking.requests)
-    if asking.trouble is not None:
+    if asking.trouble is not None and not (claim.is_trial and isinstance(asking.trouble, NO_ANSWER)):
         _rest(state, asking.trouble, at=at)
     elif asking.has_answered:
         if state.failing_since:
