@@ -97,7 +97,9 @@ def extend(order_id: int, *, days: int, reason: str, by: By, seen_version: int |
     """Put the end of storage off by so many days, at the daily fee. The customer is told, and again before the new end."""
     order = locked_for_staff(order_id, roles=EXTENDERS, by=by, seen_version=seen_version)
     check_state(order, DISPOSABLE)
-    whole(days, field="days", low=1, high=MAX_EXTRA_DAYS - min(order.storage_extra_days, MAX_EXTRA_DAYS - 1))
+    if order.storage_extra_days >= MAX_EXTRA_DAYS:
+        raise Invalid(_("No more days can be granted: it has %(most)s already.") % {"most": MAX_EXTRA_DAYS}, field="days")
+    whole(days, field="days", low=1, high=MAX_EXTRA_DAYS - order.storage_extra_days)
     if not reason.strip():
         raise Invalid(_("Please say why."), field="reason")
     close_task(_key(order), by=by)
