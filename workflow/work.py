@@ -259,9 +259,9 @@ def _packed(parcel: Parcel, *, items: int) -> dict[str, Any]:
 
 @retried
 @transaction.atomic
-def remove_parcel(order_id: int, *, parcel_id: int, by: By) -> Order:
+def remove_parcel(order_id: int, *, parcel_id: int, by: By, seen_version: int | None = None) -> Order:
     """Take a parcel apart that was packed but not handed over."""
-    order = _begin(order_id, PACK, by=by, seen_version=None)
+    order = _begin(order_id, PACK, by=by, seen_version=seen_version)
     parcel = _parcel(order, parcel_id)
     if parcel.handed_over_at:
         raise TransitionRefused(_("This parcel was handed over; it stays on record."))
