@@ -343,8 +343,8 @@ def label_parcel(
     other = labels.other_of(labels.taken([number]).get(number, ()), parcel)
     offered = courier_settings.offered(order.country)
     changed = set_label(parcel, courier=courier, tracking_number=tracking_number, offered=offered, at=at, other=other, insist=reason)
-    parcel.save()
-    if changed:
+    if changed:  # or what a courier's answer stored meanwhile would be written over
+        parcel.save()
         labels.keep_history(parcel, user=by.user, at=at)
     facts = {"parcel": parcel.position, "courier": courier, "tracking_number": parcel.tracking_number}
     facts |= {"insisted": reason} if changed and reason else {}

@@ -118,6 +118,40 @@ def test_undoing_a_file_of_numbers_leaves_what_was_delivered_since(two):
     assert batch.rows.get().error == "The parcel was delivered since."
 
 
+def test_a_parcel_that_is_delivered_this_very_moment_is_not_lost(two, monkeypatch):
+    """A competitor at the line after the order was read: couriers' answers are stored under the parcel's lock alone."""
+    order, first, second = two
+    read = returns.locked_for_staff
+
+    def read_then_delivered(*arguments, **more):
+        found = read(*arguments, **more)
+        hear(first, TrackingStatus.DELIVERED)
+        return found
+
+    monkeypatch.setattr(returns, "locked_for_staff", read_then_delivered)
+    with pytest.raises(Invalid):
+        returns.give_up(order.pk, parcel_id=first.pk, proof="the courier's letter 7", by=factories.by(Role.WAREHOUSE))
+    monkeypatch.undo()
+    returns.give_up(order.pk, parcel_id=second.pk, proof="the courier's letter 8", by=factories.by(Role.WAREHOUSE))
+    assert factories.reload(order).state == State.SHIPPED  # what was heard within the refused change went with it
+
+
+def test_the_same_label_once_more_writes_nothing_over(two, monkeypatch):
+    order, first, _second = two
+    read = work._begin
+
+    def read_then_delivered(*arguments, **more):
+        found = read(*arguments, **more)
+        Parcel.objects.filter(pk=first.pk).update(status="delivered", delivered_at=now(), next_poll_at=None)
+        return found
+
+    monkeypatch.setattr(work, "_begin", read_then_delivered)
+    label = {"courier": first.courier, "tracking_number": first.tracking_number}
+    work.label_parcel(order.pk, parcel_id=first.pk, **label, by=factories.by(Role.WAREHOUSE))
+    first.refresh_from_db()
+    assert (first.status, first.delivered_at is None, first.next_poll_at) == ("delivered", False, None)
+
+
 # --- Money ----------------------------------------------------------------------------------------------------------------
 
 
