@@ -50,7 +50,8 @@ class Terms:
 
 
 def begun_days(used: timedelta) -> int:
-    return -(-used // DAY)
+    """By whole seconds, as the clock keeps them when it stops: what was billed while it ran must not be more than it shows then."""
+    return -(-timedelta(seconds=used // timedelta(seconds=1)) // DAY)
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,8 @@ class Storage:
 
 
 def used(order: Order, *, at: datetime) -> timedelta:
-    """In whole seconds, as the clock keeps them when it stops: what was billed while it ran must not be more than it shows then."""
     running = at - order.storage_since if order.storage_since else timedelta()
-    return timedelta(seconds=order.storage_used_s + max(0, int(running.total_seconds())))
+    return timedelta(seconds=order.storage_used_s) + max(running, timedelta())
 
 
 def storage_of(order: Order, *, at: datetime | None = None, policy: FeePolicy | None = None) -> Storage | None:
