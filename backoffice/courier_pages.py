@@ -30,11 +30,17 @@ class SettingForm(forms.Form):
     )
     note_ko = forms.CharField(label=_("Note for staff (Korean)"), required=False, max_length=300)
     note_en = forms.CharField(label=_("Note for staff (English)"), required=False, max_length=300)
+    #: what the person looked at (`courier_settings.version`); one who does not say so overwrites nothing
+    seen = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
 
     def __init__(self, known: Known, said: Any = None) -> None:
         setting, self.known = known.setting, known
         first = {name: getattr(setting, name) for name in ("is_enabled", "poll_percent", "note_ko", "note_en")}
-        super().__init__(said, initial={**first, "countries": ", ".join(setting.countries)}, auto_id=f"{known.code}-%s")
+        super().__init__(
+            said,
+            initial={**first, "countries": ", ".join(setting.countries), "seen": courier_settings.version(setting)},
+            auto_id=f"{known.code}-%s",
+        )
 
     def save(self, request: HttpRequest) -> None:
         said = self.cleaned_data

@@ -92,7 +92,7 @@ def _where(leg: Leg, reached: Leg) -> str:
 
 @dataclass(frozen=True)
 class ShownScan:
-    """In our words: a courier's own may name who signed for it."""
+    """In our words: a courier's own may name who signed for it. Where the recipient lives is not told either."""
 
     at: datetime
     words: str
@@ -100,4 +100,5 @@ class ShownScan:
 
     @classmethod
     def of(cls, scan: TrackingEvent) -> "ShownScan":
-        return cls(localtime(scan.at), road.status_words(scan.status), scan.place or gettext("place not named"))
+        place = "" if scan.status in road.AT_THE_DOOR else scan.place or gettext("place not named")
+        return cls(localtime(scan.at), road.status_words(scan.status), place)

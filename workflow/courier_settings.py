@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from core.errors import Invalid, NotFound
+from core.errors import Conflict, Invalid, NotFound
 from integrations.couriers import COURIERS
 from workflow.models import CourierSetting, CourierState
 
@@ -55,6 +55,11 @@ def poll_percent(code: str) -> int:
     return CourierSetting.objects.filter(code=code).values_list("poll_percent", flat=True).first() or 100
 
 
+def version(setting: CourierSetting | None) -> str:
+    """Of a setting as it is stored; empty where nothing was set yet."""
+    return setting.changed_at.isoformat() if setting and setting.pk else ""
+
+
 @transaction.atomic
 def save(
     code: str,
@@ -65,8 +70,12 @@ def save(
     note_en: str = "",
     countries: Iterable[str] = (),
     poll_percent: int = 100,
+    seen: str | None = None,
 ) -> CourierSetting:
-    """Set what is to be set about a courier. Raises Invalid with the field."""
+    """Set what is to be set about a courier. Raises Invalid with the field.
+
+    `seen` is the `version` that the person looked at; where somebody saved since, Conflict.
+    """
     from workflow.transitions import TransitionRefused
 
     if by.user is None or not by.user.has_perm("workflow.change_couriersetting"):
@@ -78,6 +87,9 @@ def save(
         raise Invalid(_("Countries are two letters each, like US, CA."), field="countries")
     if not LEAST_PERCENT <= poll_percent <= MOST_PERCENT:
         raise Invalid(_("From %(low)s to %(most)s.") % {"low": LEAST_PERCENT, "most": MOST_PERCENT}, field="poll_percent")
+    present = CourierSetting.objects.select_for_update().filter(code=code).first()
+    if seen is not None and seen != version(present):
+        raise Conflict(_("Somebody changed this meanwhile. Please look at it again."), code="changed_meanwhile")
     said = {
         "is_enabled": is_enabled,
         "note_ko": note_ko.strip()[:300],

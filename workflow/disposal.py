@@ -94,17 +94,30 @@ def _key(order: Order) -> str:
 @retried
 @transaction.atomic
 def extend(order_id: int, *, days: int, reason: str, by: By, seen_version: int | None = None) -> Order:
-    """Put the end of storage off by so many days, at the daily fee. The customer is told, and again before the new end."""
+    """Put the end of storage off by so many days, at the daily fee. The customer is told, and again before the new end.
+
+    Where storage is over, the days are counted from now on: for those that passed since its end nobody was asked to pay.
+    """
     order = locked_for_staff(order_id, roles=EXTENDERS, by=by, seen_version=seen_version)
     check_state(order, DISPOSABLE)
-    whole(days, field="days", low=1, high=MAX_EXTRA_DAYS - min(order.storage_extra_days, MAX_EXTRA_DAYS - 1))
+    if order.storage_extra_days >= MAX_EXTRA_DAYS:
+        raise Invalid(_("No more days can be granted: it has %(most)s already.") % {"most": MAX_EXTRA_DAYS}, field="days")
+    whole(days, field="days", low=1, high=MAX_EXTRA_DAYS - order.storage_extra_days)
     if not reason.strip():
         raise Invalid(_("Please say why."), field="reason")
     close_task(_key(order), by=by)
+    _set_back_to_the_end(order)
     order.storage_extra_days += days
     facts = {"days": days, "reason": reason.strip()[:500]}
     record(order, name="extend_storage", from_state=order.state, by=by, facts=facts, then=[Effect.NOTIFY_CUSTOMER])
     return order
+
+
+def _set_back_to_the_end(order: Order) -> None:
+    seen = storage.storage_of(order)
+    if seen is not None and seen.is_over:
+        order.storage_used_s = int((seen.terms.max_days * storage.DAY).total_seconds())
+        order.storage_since = seen.at if seen.runs else None
 
 
 # --- Disposal -------------------------------------------------------------------------------------------------------------

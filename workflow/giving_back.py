@@ -12,7 +12,7 @@ By state (docs: the table in `process.py`'s `cancel`):
 * an item that the customer has (another parcel of the order came back): nothing, it is theirs.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,8 +66,7 @@ def cancellation(order: Order, *, facts: Mapping[str, Any]) -> list[Back]:
     theirs = {item.pk for item in order.items.all() if shipping.is_with_customer(order, item)}
     found = []
     for paid in captures(order):
-        parts = _of_payment(order, paid, whole=whole, our_fault=our_fault, given=given)
-        found.append((paid, [one for one in parts if one.line.item_id not in theirs]))
+        found.append((paid, _of_payment(order, paid, whole=whole, our_fault=our_fault, given=given, theirs=theirs)))
     return _within_what_is_left(found)
 
 
@@ -105,10 +104,12 @@ def _checked(order: Order, given: Mapping[str, Any]) -> dict[int, int]:
     return checked
 
 
-def _of_payment(order: Order, paid: LedgerEntry, *, whole: bool, our_fault: bool, given: dict[int, int]) -> list[Part]:
+def _of_payment(
+    order: Order, paid: LedgerEntry, *, whole: bool, our_fault: bool, given: dict[int, int], theirs: Collection[int]
+) -> list[Part]:
     assert paid.invoice is not None
     lines = _lines(paid.invoice)
-    parts = _item_parts(lines, whole=whole, given=given)
+    parts = _item_parts(lines, whole=whole, given=given, theirs=theirs)
     if paid.invoice.kind == InvoiceKind.DELIVERY:
         parts += _freight_parts(order, paid.invoice, lines, our_fault=our_fault)
     return parts
@@ -118,12 +119,13 @@ def _lines(invoice: Invoice) -> list[InvoiceLine]:
     return list(invoice.lines.select_related("item").order_by("position"))
 
 
-def _item_parts(lines: Sequence[InvoiceLine], *, whole: bool, given: dict[int, int]) -> list[Part]:
-    """Items and what was added to their prices; `given` is used up as it goes. The service fee follows the items that go back whole."""
+def _item_parts(lines: Sequence[InvoiceLine], *, whole: bool, given: dict[int, int], theirs: Collection[int]) -> list[Part]:
+    """Items and what was added to their prices; `given` is used up as it goes. The service fee follows the items that go back whole; of
+    those that the customer has (`theirs`) neither price nor fee goes back."""
     shares = fee_shares(lines)
     parts: list[Part] = []
     for line in lines:
-        if line.item is None:
+        if line.item is None or line.item_id in theirs:
             continue
         if whole or not was_bought(line.item):
             parts.append(Part(line, line.amount_usd_cents))

@@ -64,7 +64,8 @@ def end_unpaid_differences() -> int:
 def complete_orders() -> int:
     """Close delivered orders whose claim window is over."""
     refunding = Refund.objects.filter(status__in=OPEN_REFUND, order__isnull=False).values("order_id")
-    due = Order.objects.filter(state=State.DELIVERED, delivered_at__lte=now() - settings.CLAIM_WINDOW, hold_reason="")
+    begun = now() - settings.CLAIM_WINDOW  # `Order.claims_until`
+    due = Order.objects.filter(state=State.DELIVERED, delivered_at__lte=begun, state_since__lte=begun, hold_reason="")
     disputed = Dispute.objects.filter(closed_at=None, order__isnull=False).values("order_id")
     due = due.exclude(pk__in=refunding).exclude(pk__in=disputed)
     return _each(due.values_list("pk", flat=True)[:BATCH], lambda pk: perform(pk, Order.complete, by=By.job()))

@@ -75,10 +75,13 @@ def receive_back(
 
 
 def _open_parcel(order: Order, parcel_id: int) -> Parcel:
-    for parcel in on_the_way(order):
-        if parcel.pk == parcel_id:
-            return parcel
-    raise Invalid(_("This parcel is not on its way."), field="parcel")
+    """Under its own lock, as it is now: a courier's answer is stored without the order's."""
+    parcel = next((parcel for parcel in on_the_way(order) if parcel.pk == parcel_id), None)
+    if parcel is not None:
+        parcel.refresh_from_db(from_queryset=Parcel.objects.select_for_update())
+    if parcel is None or parcel.delivered_at or parcel.closed_at:
+        raise Invalid(_("This parcel is not on its way."), field="parcel")
+    return parcel
 
 
 # --- Lost -----------------------------------------------------------------------------------------------------------------

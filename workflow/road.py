@@ -44,6 +44,8 @@ LEG_OF = {
     TrackingStatus.ATTEMPT_FAILED: Leg.NEAR,
     TrackingStatus.DELIVERED: Leg.DELIVERED,
 }
+#: scans at the recipient's own place, which the public page does not name
+AT_THE_DOOR = frozenset(status for status, leg in LEG_OF.items() if leg >= Leg.NEAR)
 STATUS_WORDS: dict[str, Any] = {
     TrackingStatus.PENDING: _("With the courier, no record yet"),
     TrackingStatus.INFO_RECEIVED: _("Announced to the courier"),

@@ -58,6 +58,15 @@ def unpack(order: Order, parcels: Iterable[Parcel], *, at: datetime) -> None:
     Item.objects.bulk_update(back, ["parcel", "status"])
 
 
+def close(order: Order, *, at: datetime) -> None:
+    """The order is over: nobody waits for its parcels any more, and no courier is asked about them. Those that were delivered stay so."""
+    parcels = [parcel for parcel in order.parcels.all() if not parcel.delivered_at and not parcel.closed_at]
+    for parcel in parcels:
+        parcel.closed_at, parcel.next_poll_at = at, None
+    end_labels([parcel.pk for parcel in parcels], at=at)
+    Parcel.objects.bulk_update(parcels, ["closed_at", "next_poll_at"])
+
+
 def is_with_customer(order: Order, item: Item) -> bool:
     """Its parcel was delivered, whatever becomes of the others."""
     return any(parcel.pk == item.parcel_id and parcel.delivered_at for parcel in order.parcels.all())

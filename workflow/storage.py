@@ -50,7 +50,8 @@ class Terms:
 
 
 def begun_days(used: timedelta) -> int:
-    return -(-used // DAY)
+    """By whole seconds, as the clock keeps them when it stops: what was billed while it ran must not be more than it shows then."""
+    return -(-timedelta(seconds=used // timedelta(seconds=1)) // DAY)
 
 
 @dataclass(frozen=True)

@@ -259,9 +259,9 @@ def _packed(parcel: Parcel, *, items: int) -> dict[str, Any]:
 
 @retried
 @transaction.atomic
-def remove_parcel(order_id: int, *, parcel_id: int, by: By) -> Order:
+def remove_parcel(order_id: int, *, parcel_id: int, by: By, seen_version: int | None = None) -> Order:
     """Take a parcel apart that was packed but not handed over."""
-    order = _begin(order_id, PACK, by=by, seen_version=None)
+    order = _begin(order_id, PACK, by=by, seen_version=seen_version)
     parcel = _parcel(order, parcel_id)
     if parcel.handed_over_at:
         raise TransitionRefused(_("This parcel was handed over; it stays on record."))
@@ -343,8 +343,8 @@ def label_parcel(
     other = labels.other_of(labels.taken([number]).get(number, ()), parcel)
     offered = courier_settings.offered(order.country)
     changed = set_label(parcel, courier=courier, tracking_number=tracking_number, offered=offered, at=at, other=other, insist=reason)
-    parcel.save()
-    if changed:
+    if changed:  # or what a courier's answer stored meanwhile would be written over
+        parcel.save()
         labels.keep_history(parcel, user=by.user, at=at)
     facts = {"parcel": parcel.position, "courier": courier, "tracking_number": parcel.tracking_number}
     facts |= {"insisted": reason} if changed and reason else {}

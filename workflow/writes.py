@@ -123,4 +123,5 @@ def close_items(order: Order, *, by: Any, facts: dict[str, Any]) -> None:
     leaving = [item for item in live_items(order) if not shipping.is_with_customer(order, item)]
     inspection_rows.leave(order, leaving, by=by)
     _move_items(order, to=ItemStatus.CANCELLED, only=leaving.__contains__)
+    shipping.close(order, at=now())
     shipping.settle_return(order, by=by)

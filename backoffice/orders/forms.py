@@ -229,6 +229,11 @@ class BuyForm(EntryForm):
         work.buy_items(self.order.pk, purchases=self._bought(), by=by, seen_version=self.seen_version)
 
 
+def ticked_keys(data: Any) -> set[int]:
+    """The keys under `item`, whatever else was sent there."""
+    return {int(pk) for pk in data.getlist("item") if pk.isascii() and pk.isdigit() and len(pk) < 19}
+
+
 class ReceiveForm(EntryForm):
     """`item` may come many times, and none is ticked before somebody does; the button pressed says whether they were inspected too, and
     “all” that everything that is not here yet arrived and is fine."""
@@ -245,7 +250,7 @@ class ReceiveForm(EntryForm):
 
     def ticked(self) -> set[int]:
         """For the boxes when the form comes back."""
-        return {int(pk) for pk in self.data.getlist("item") if str(pk).isdigit()} if self.is_bound else set()
+        return ticked_keys(self.data) if self.is_bound else set()
 
     def clean(self) -> dict[str, Any]:
         said = self.cleaned_data

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.numbers import WholeField
-from backoffice.orders.forms import BuyForm, EntryForm, ExpectForm, PriceForm, ReceiveForm, Row, ScreenForm
+from backoffice.orders.forms import BuyForm, EntryForm, ExpectForm, PriceForm, ReceiveForm, Row, ScreenForm, ticked_keys
 from workflow import courier_settings, labels, work
 from workflow.entry_rules import SIDES
 from workflow.guards import live_items
@@ -62,7 +62,7 @@ class PackForm(EntryForm):
     def ticked(self) -> set[int]:
         """The items shown as lying in this parcel; a new one is offered what lies in none."""
         if self.is_bound:
-            return {int(pk) for pk in self.data.getlist("item") if pk.isdigit()}
+            return ticked_keys(self.data)
         wanted = self.about.pk if self.about else None
         return {item.pk for item in live_items(self.order) if item.parcel_id == wanted}
 
@@ -95,7 +95,7 @@ class PackForm(EntryForm):
     def save(self, *, by: By) -> None:
         said = self.cleaned_data
         if said["remove"]:
-            work.remove_parcel(self.order.pk, parcel_id=said["parcel"] or 0, by=by)
+            work.remove_parcel(self.order.pk, parcel_id=said["parcel"] or 0, by=by, seen_version=self.seen_version)
             return
         work.pack_parcel(
             self.order.pk,

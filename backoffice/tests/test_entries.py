@@ -253,3 +253,13 @@ def test_a_form_without_a_version_is_refused(sign_in):
     before = fingerprint(order)
     assert client.post(work_url(order, "price_items"), {f"price_krw-{item.pk}": "1"}).status_code == 422
     assert fingerprint(order) == before
+
+
+@pytest.mark.parametrize(("state", "task"), [(State.AT_WAREHOUSE, "pack_parcels"), (State.ITEMS_PURCHASED, "receive_items")])
+def test_ticked_boxes_with_odd_digits_are_a_wrong_form_and_no_error(sign_in, state, task):
+    client, order = sign_in(Role.WAREHOUSE), order_at(state)
+    before = fingerprint(order)
+    for odd in ("²", "９", "9" * 5000):
+        response = client.post(work_url(order, task), {"version": order.version, "item": odd, "inspected": "1", "weight_g": "5"})
+        assert response.status_code == 422, odd
+    assert fingerprint(order) == before

@@ -129,3 +129,11 @@ def test_the_list_finds_what_ends_soon_and_what_is_over(owner):
         for value in ("ending", "over")
     }
     assert found == {"ending": {soon.pk, over.pk}, "over": {over.pk}}
+
+
+def test_the_dialog_of_disposal_of_an_order_that_somebody_ended_meanwhile_says_so(sign_in):
+    """Nothing lies with us any more: a page with the reason, and nothing to press."""
+    support, order = sign_in(Role.SUPPORT), factories.order_at(State.CANCELLED)
+    for response in (support.get(url_of(order, "dispose")), support.post(url_of(order, "dispose"), {"version": 1, "note": "x" * 30})):
+        assert response.status_code in (200, 409)
+        assert "bo-button--danger-solid" not in response.content.decode()

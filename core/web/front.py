@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 access_log = logging.getLogger("core.access")
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 #: What follows is as good as a password.
-SECRET_PATH = re.compile(r"^(/(?:pay|photos)/)[^/]+")
+SECRET_PATH = re.compile(r"^(/(?:pay|photos|track)/)[^/]+")
 
 
 class FrontDoor:

@@ -59,6 +59,13 @@ def test_the_page_shows_the_way_and_nobody(client, order):
     assert [secret for secret in secrets if secret in response.content.decode()] == []
 
 
+@pytest.mark.parametrize("status", ["out_for_delivery", "available_for_pickup", "attempt_failed", "delivered"])
+def test_the_recipients_town_is_not_told_by_the_couriers_scans(client, order, status):
+    scan(order.parcels.get(), status, "MOUNTAIN VIEW, CA, US", hours=2)
+    shown = text(client.get(page_of(order)))
+    assert ("MEMPHIS" in shown, "MOUNTAIN VIEW" in shown, "place not named" in shown) == (True, False, False)
+
+
 def test_looking_asks_no_courier_and_changes_nothing(client, order, django_assert_num_queries):
     before = Parcel.objects.filter(order=order).values_list("next_poll_at", "polled_at", "poll_failures").get()
     path = page_of(order)

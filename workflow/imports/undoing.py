@@ -20,7 +20,7 @@ from workflow.imports.kind import Kind, differs, values
 from workflow.imports.kinds import check_allowed, kind_of
 from workflow.imports.rows import keep
 from workflow.imports.writing import write
-from workflow.models import ImportBatch, ImportRow, ImportStatus, Order, RowOutcome
+from workflow.models import ImportBatch, ImportRow, ImportStatus, Order, Parcel, RowOutcome
 from workflow.models.journal import Door
 from workflow.transitions import By
 
@@ -104,6 +104,8 @@ def _why_not(row: ImportRow, kind: Kind, order: Order, thing: Any) -> str:
         return gettext("The order has moved on: it is “%(state)s” now.") % {"state": order.get_state_display()}
     if thing is None or differs(values(thing, table.writes), row.wanted, table):
         return gettext("Somebody changed this after the import.")
+    if isinstance(thing, Parcel) and thing.delivered_at:
+        return gettext("The parcel was delivered since.")
     return ""
 
 

@@ -125,7 +125,11 @@ class Order(OrderProcess):
 
     @property
     def claims_until(self) -> datetime | None:
-        return self.delivered_at + settings.CLAIM_WINDOW if self.delivered_at else None
+        """A courier may tell of a delivery weeks late: the customer has the whole time from when we heard of it and told them."""
+        if self.delivered_at is None:
+            return None
+        heard_at = self.state_since if self.state == State.DELIVERED else self.delivered_at
+        return max(self.delivered_at, heard_at) + settings.CLAIM_WINDOW
 
     @property
     def is_closed(self) -> bool:

@@ -61,7 +61,8 @@ def make_ready(order: Order, name: str) -> dict:
     if name == "record_return":
         order.parcels.update(status="returned")
     if name == "complete":
-        Order.objects.filter(pk=order.pk).update(delivered_at=now() - settings.CLAIM_WINDOW - timedelta(days=1))
+        long_ago = now() - settings.CLAIM_WINDOW - timedelta(days=1)
+        Order.objects.filter(pk=order.pk).update(delivered_at=long_ago, state_since=long_ago)
     return facts_for(order, name)
 
 

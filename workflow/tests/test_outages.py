@@ -299,7 +299,7 @@ def test_a_refund_that_failed_before_it_was_booked_stays_out_of_the_ledger(order
 def test_orders_that_cannot_be_completed_do_not_crowd_out_those_that_can(db, monkeypatch):
     monkeypatch.setattr(workflow_jobs, "BATCH", 1)
     waiting, ready = factories.order_at(State.DELIVERED), factories.order_at(State.DELIVERED)
-    Order.objects.update(delivered_at=now() - timedelta(days=15))
+    Order.objects.update(delivered_at=now() - timedelta(days=15), state_since=now() - timedelta(days=15))
     Refund.objects.create(order=waiting, amount_usd_cents=1, reason="x", key="x", status="failed")
 
     workflow_jobs.complete_orders()

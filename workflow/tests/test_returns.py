@@ -207,17 +207,17 @@ NOTE = "Given to the recycling company, nobody answered."
 def over(request) -> Order:
     """Storage is over, in the state of the parameter; nobody was told yet."""
     order = factories.order_at(getattr(request, "param", State.AWAITING_DELIVERY_PAYMENT))
-    Order.objects.filter(pk=order.pk).update(storage_since=now() - 61 * DAY)
+    Order.objects.filter(pk=order.pk).update(storage_since=now() - 61 * DAY - timedelta(minutes=1))
     return factories.reload(order)
 
 
 def tell(order: Order, *, sent: bool = True, leads: tuple[float, ...] = (6.5, 2.5, 0.5)) -> None:
     """The notices ahead of the end, as the reminders wrote them at their time."""
-    since, end = order.storage_since, storage.storage_of(order).terms.max_days
+    clock, end = {"storage_since": order.storage_since, "storage_used_s": order.storage_used_s}, storage.storage_of(order).terms.max_days
     for lead in leads:
-        Order.objects.filter(pk=order.pk).update(storage_since=now() - (end - lead) * DAY)
+        Order.objects.filter(pk=order.pk).update(storage_since=now() - (end - lead) * DAY, storage_used_s=0)
         notices.send_reminders()
-    Order.objects.filter(pk=order.pk).update(storage_since=since)
+    Order.objects.filter(pk=order.pk).update(**clock)
     if sent:
         Notice.objects.update(status="sent", sent_at=now())
 

@@ -59,7 +59,8 @@ class Seen(NamedTuple):
 
     @property
     def has_ended(self) -> bool:
-        return self.delivered_at is not None or self.closed_at is not None
+        """For machines; a person may correct the label, and the parcel begins anew."""
+        return self.delivered_at is not None or self.closed_at is not None or self.status in ENDS
 
 
 class Scan(NamedTuple):
@@ -122,10 +123,12 @@ def understand(seen: Seen, result: TrackingResult, *, at: datetime, percent: int
     )
     tasks: list[Task] = []
     if result.status != TrackingStatus.PENDING and result.status != seen.status:
-        if seen.has_ended:
+        if is_late and result.status not in ENDS:
+            pass  # what came before is no news
+        elif seen.has_ended:
             tasks.append(_contradiction(seen, result, old=seen.status))
             heard = heard._replace(news_at=at)
-        elif not is_late or result.status in ENDS:
+        else:
             heard = _with_status(heard, result, scans, at=at)
             if result.status not in GOING_BACK and _was_delivered_before(seen, result, scans):
                 tasks.append(_contradiction(seen, result, old=TrackingStatus.DELIVERED))
