@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils.timezone import localdate, make_aware
 
-from workflow.models import Item, Parcel
+from workflow.models import Item, Order, Parcel
 from workflow.process import State
 
 
@@ -26,10 +26,13 @@ def handed_over_on(day: date) -> QuerySet[Parcel]:
     return with_pieces(rows).order_by("courier", "pk")
 
 
-def ready() -> QuerySet[Parcel]:
-    """Still here, those first whose delivery was paid first; over the orders' index of their state."""
-    rows = Parcel.objects.filter(order__state=State.DELIVERY_PAID, handed_over_at=None, closed_at=None)
-    return with_pieces(rows.exclude(tracking_number="").exclude(courier="")).order_by("order__state_since", "pk")
+def ready(*, most: int) -> list[Parcel]:
+    """Still here, those first whose delivery was paid first, at most so many. The orders come as their index of state and time has them,
+    so that a long queue is not sorted for its first page."""
+    waiting = Parcel.objects.filter(handed_over_at=None, closed_at=None).exclude(tracking_number="").exclude(courier="")
+    orders = Order.objects.filter(Exists(waiting.filter(order=OuterRef("pk"))), state=State.DELIVERY_PAID)
+    first = list(orders.order_by("state_since", "pk").values_list("pk", flat=True)[:most])
+    return list(with_pieces(waiting.filter(order__in=first)).order_by("order__state_since", "pk")[:most])
 
 
 def with_pieces(rows: QuerySet[Parcel]) -> QuerySet[Parcel]:

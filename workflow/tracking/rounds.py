@@ -12,6 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -127,6 +128,11 @@ def _due(code: str, at: datetime) -> QuerySet[Parcel]:
     return Parcel.objects.filter(courier=code, next_poll_at__lte=at).order_by("next_poll_at")
 
 
+def due_parcels(code: str, *, at: datetime, most: int) -> QuerySet[Parcel, tuple[Any, ...]]:
+    """`Seen`'s columns of those that have waited longest: a range of one index, read no further than `most`."""
+    return _due(code, at).exclude(tracking_number="").values_list(*COLUMNS)[:most]
+
+
 # --- Claim ----------------------------------------------------------------------------------------------------------------
 
 
@@ -144,7 +150,7 @@ def _claim(code: str) -> Claim | None:
         state.save()
         return None
     most = min(ROUND_PARCELS, left * size)
-    due = [Seen(*row) for row in _due(code, at).exclude(tracking_number="").values_list(*COLUMNS)[:most]]
+    due = [Seen(*row) for row in due_parcels(code, at=at, most=most)]
     if not due:
         return None
     parcels: dict[str, list[Seen]] = defaultdict(list)

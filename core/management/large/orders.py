@@ -213,18 +213,20 @@ class Seeded:
             fee += freight_krw(world.policy, weight_g=weight, volume_cm3=volume)
             chance = rng.random()
             courier = next(name for share, name in warehouse.SHARES if chance < share)
-            number = warehouse.numbered(courier, table.last_key + 1) if shipped else ""
+            is_labelled = shipped is not None or (self.state == State.DELIVERY_PAID and rng.random() < warehouse.LABELLED)
+            number = warehouse.numbered(courier, table.last_key + 1) if is_labelled else ""
             last = ended or (warehouse.scanned_at(shipped, world.now, len(warehouse.STEPS) - 1) if shipped else None)
             key = table.add(
-                self.key, position, weight, volume, *sides, courier if shipped else "", number,
+                self.key, position, weight, volume, *sides, courier, number,
                 moment(shipped), warehouse.STEPS[-1][0] if under_way else status, moment(last),
                 moment(ended if status == "delivered" else None),
                 at(world.now + rng.randrange(2 * HOUR, 30 * HOUR)) if under_way else None, at(world.now - HOUR) if under_way else None,
                 moment(last),
             )  # fmt: skip
             keys.append(key)
+            if is_labelled:
+                warehouse.labelled(self, key, courier=courier, number=number, left=shipped or world.now)
             if shipped:
-                warehouse.labelled(self, key, courier=courier, number=number, shipped=shipped)
                 if rng.random() < warehouse.PHOTOGRAPHED:
                     warehouse.photo(self, at(shipped), parcel=key)
                 if under_way or rng.random() < 0.1:

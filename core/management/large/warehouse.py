@@ -30,7 +30,8 @@ HOUR = 3_600_000_000
 SHARES = ((0.5, "ems"), (0.85, "fedex"), (1.01, "ups"))
 #: how a parcel's way looks like, and the courier's words; the last of those that happened is the parcel's status
 STEPS = (("info_received", "접수", "서울"), ("in_transit", "발송", "인천"), ("customs", "통관", "US"), ("in_transit", "Departed", "US"))
-CORRECTED, PHOTOGRAPHED, LOOKED_AT, FOUND_BAD = 0.02, 0.06, 0.04, 0.02
+#: shares: of parcels that are ready, of labels, of parcels, of orders, of orders that wait for their items
+LABELLED, CORRECTED, PHOTOGRAPHED, LOOKED_AT, FOUND_BAD = 0.7, 0.02, 0.06, 0.04, 0.06
 CARDS_FOR, CARD_EVERY = ("", "US", "CA", "GB", "AU"), timedelta(days=180)
 
 
@@ -137,18 +138,18 @@ def scanned_at(shipped: int, until: int, step: int) -> int:
     return shipped + (until - shipped) * step // (len(STEPS) + 1)
 
 
-def labelled(order: "Seeded", parcel: int, *, courier: str, number: str, shipped: int) -> None:
+def labelled(order: "Seeded", parcel: int, *, courier: str, number: str, left: int) -> None:
     """Its label; of a few parcels a first one that was wrong. What a courier told us of one that is under way."""
     world, staff = order.world, order.world.staff["warehouse"]
-    since = shipped - world.rng.randrange(HOUR // 10, HOUR * 3)
+    since = left - world.rng.randrange(HOUR // 10, HOUR * 3)
     if world.rng.random() < CORRECTED:
         wrong = numbered(courier, world.tables.labels.last_key + 40_000_000)
-        world.tables.labels.add(parcel, courier, wrong, at(since), at(shipped), staff)
-        since = shipped
+        world.tables.labels.add(parcel, courier, wrong, at(since), at(left), staff)
+        since = left
     world.tables.labels.add(parcel, courier, number, at(since), None, staff)
     if order.state == State.SHIPPED and courier != "ems":
         body = json.dumps({"trackingNumber": number, "status": "IT"})
-        told = max(shipped, world.now - 20 * DAY)
+        told = max(left, world.now - 20 * DAY)
         digest = hashlib.sha256(body.encode()).hexdigest()
         world.tables.told.add(courier, digest, body, at(told), at(told + 2_000_000), 1)
 
@@ -158,7 +159,7 @@ def labelled(order: "Seeded", parcel: int, *, courier: str, number: str, shipped
 
 def is_found_bad(order: "Seeded") -> bool:
     """Whether one item of an order that waits for its items came and is not as ordered."""
-    return order.state == State.ITEMS_PURCHASED and order.world.rng.random() < FOUND_BAD * 3
+    return order.state == State.ITEMS_PURCHASED and order.world.rng.random() < FOUND_BAD
 
 
 def look(order: "Seeded", items: list[int], *, bad: int | None, asked_at: int | None) -> None:
