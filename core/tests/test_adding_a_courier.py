@@ -14,9 +14,8 @@ from core.tests import pigeon
 from integrations.couriers import COURIERS, guess_couriers
 from integrations.signatures import house_signature
 from integrations.tests.conftest import Reply, TinyServer
-from workflow import health, work
+from workflow import health, tracking, work
 from workflow.imports import cells
-from workflow.jobs import poll_couriers
 from workflow.models import CourierState, Order, Parcel
 from workflow.process import Role, State
 from workflow.tests import factories
@@ -46,7 +45,7 @@ def poll(server: TinyServer, reply: Reply) -> None:
     server.replies_with(reply)
     CourierState.objects.all().delete()  # whatever came before, it does not rest
     Parcel.objects.filter(next_poll_at__isnull=False).update(next_poll_at=now())
-    poll_couriers()
+    tracking.poll_due()
 
 
 def ready_order() -> Order:
@@ -64,7 +63,7 @@ def test_its_numbers_are_known_and_its_name_is_offered(loft):
     assert guess_couriers("PG1234562") == []
     assert [cells.courier(text, number=NUMBER) for text in ("", "Pigeon", "비둘기")] == ["pigeon"] * 3
     assert ("pigeon", "Pigeon Post") in work.courier_choices("US")
-    assert "courier:pigeon" in [finding.name for finding in health._couriers()]
+    assert "courier:pigeon" in [finding.name for finding in health.findings()]
 
 
 def test_staff_find_it_in_the_label_form_and_among_the_settings(loft):

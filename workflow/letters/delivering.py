@@ -280,7 +280,7 @@ _TROUBLES: dict[str, dict[str, tuple[str, tuple[str, ...], str]]] = {
                 "택배사가 찾아갔지만 전해 드리지 못했습니다.",
                 "보통 다음 근무일에 다시 방문합니다. 택배사 페이지에서 날짜를 바꾸실 수 있습니다.",
             ),
-            "[비단길] {number} 택배사가 방문했지만 전해 드리지 못했습니다. 다시 방문할 예정입니다.",
+            "[비단길] {number} 배송하지 못했습니다. 택배사가 다시 방문합니다.",
         ),
         "en": (
             "The courier could not deliver your parcel",
@@ -292,7 +292,7 @@ _TROUBLES: dict[str, dict[str, tuple[str, tuple[str, ...], str]]] = {
         "ko": (
             "상품을 찾아가 주세요",
             ("상품이 보관소에서 기다리고 있습니다.", "며칠이 지나면 되돌아옵니다. 신분증을 가지고 찾아가 주세요."),
-            "[비단길] {number} 상품이 보관소에 있습니다. 며칠이 지나면 되돌아오니 찾아가 주세요.",
+            "[비단길] {number} 상품이 보관소에 있습니다. 며칠 안에 찾아가 주세요.",
         ),
         "en": (
             "Your parcel waits to be picked up",

@@ -144,7 +144,7 @@ def test_nobody_passes_an_open_inspection(order, warehouse):
         with pytest.raises(TransitionRefused) as refused:
             act()
         assert refused.value.code == "inspection_open"
-    assert arrivals.load([order.pk]).held == {item.pk}
+    assert arrivals.load([order.pk], []).held == {item.pk}
     assert (statuses(order), Inspection.objects.count()) == (["arrived", "purchased"], 1)
 
 

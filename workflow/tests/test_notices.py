@@ -10,8 +10,9 @@ from core.accounts.models import User
 from core.notices import Letter
 from core.notices.models import Notice
 from core.notices.rendering import as_html, as_text
+from integrations.couriers import TrackingResult, TrackingScan, TrackingStatus
 from integrations.sms import sms_bytes
-from workflow import adjustments, disposal, messages, notices, refunds, reminders, work
+from workflow import adjustments, disposal, inspections, messages, notices, refunds, reminders, tracking, work
 from workflow.letters import CUSTOMER, STAFF, About
 from workflow.models import Item, Order, OrderEvent, Parcel, PayLink, StaffTask
 from workflow.process import TRANSITIONS, Effect, Role, State
@@ -37,9 +38,9 @@ STAFF_SMS = {"request_quote", "record_item_payment", "record_delivery_payment"}
 #: told to the customer and to staff, beside the transitions
 BESIDE_CUSTOMER = {
     "request_quote", "ask", "message", "sold_out", "difference", "difference_paid", "difference_unpaid", "refund", "refund_approved",
-    "label_parcels", "extend_storage",
+    "label_parcels", "extend_storage", "ask_inspection", "parcel_trouble",
 }  # fmt: skip
-BESIDE_STAFF = {"request_quote", "answer", "message", "difference_paid"}
+BESIDE_STAFF = {"request_quote", "answer", "answer_inspection", "message", "difference_paid"}
 
 
 def told(effect: Effect) -> set[str]:
@@ -66,7 +67,14 @@ def life() -> dict[str, OrderEvent]:
     answer_question(answered.pk, by=By.customer(answered.customer))
     messages.write_to_customer(answered.pk, text="It is on its way.", by=factories.by(Role.SUPPORT))
     disposal.extend(orders[2].pk, days=14, reason="on holiday", by=factories.by(Role.SUPPORT))
-    changed = [_changed_after_the_payment(), _refunded_by_two(), _with_a_corrected_number()]
+    changed = [
+        _changed_after_the_payment(),
+        _refunded_by_two(),
+        _with_a_corrected_number(),
+        _held_up(),
+        _damaged(is_answered=False),
+        _damaged(is_answered=True),
+    ]
     events = OrderEvent.objects.filter(order__in=[*orders, answered, *changed]).order_by("-pk")
     return {event.name: event for event in events if event.name != "label_parcels" or "corrected" in event.facts}
 
@@ -86,6 +94,23 @@ def _changed_after_the_payment() -> Order:
 def _with_a_corrected_number() -> Order:
     order, warehouse = factories.order_at(State.SHIPPED), factories.by(Role.WAREHOUSE)
     work.label_parcel(order.pk, parcel_id=order.parcels.get().pk, courier="ems", tracking_number=factories.EMS_NUMBER, by=warehouse)
+    return order
+
+
+def _held_up() -> Order:
+    order = factories.order_at(State.SHIPPED)
+    scan = TrackingScan(now(), "SE", TrackingStatus.EXCEPTION, "Clearance delay", "Memphis")
+    tracking.take_in(order.parcels.get(), TrackingResult(factories.FEDEX_NUMBER, TrackingStatus.EXCEPTION, (scan,)))
+    return order
+
+
+def _damaged(*, is_answered: bool) -> Order:
+    order, warehouse = factories.order_at(State.ITEMS_PURCHASED), factories.by(Role.WAREHOUSE)
+    item = order.items.first()
+    inspections.inspect_item(order.pk, item_id=item.pk, verdict="damaged", note="A seam is open.", by=warehouse)
+    inspections.ask_about(order.pk, inspection_ids=[item.inspections.get().pk], text="A seam is open. Send it?", by=warehouse)
+    if is_answered:
+        inspections.answer_inspection(order.pk, position=item.position, choice="keep", by=By.customer(order.customer))
     return order
 
 
@@ -160,6 +185,16 @@ def test_sms_are_short_enough_for_one_message(life):
             assert korean.encode("cp949").decode("cp949") == korean, korean
             assert len(english) <= 160, english
             assert set(english) <= GSM, english
+
+
+@pytest.mark.parametrize("status", ["attempt_failed", "available_for_pickup"])
+def test_a_parcel_that_needs_the_recipient_says_so_by_sms_too(life, status):
+    event = life["parcel_trouble"]
+    event.facts["status"] = status
+    korean, english = (letter_to(event, locale=locale).sms for locale in ("ko", "en"))
+    assert 0 < sms_bytes(korean) <= 80
+    assert 0 < len(english) <= 160
+    assert set(english) <= GSM
 
 
 def test_letters_hold_no_personal_data(life):
@@ -509,7 +544,7 @@ def test_a_round_that_finds_everything_written_costs_the_same_whatever_it_finds(
     at(min(order.pay_by for order in orders) - timedelta(hours=1))
     notices.send_reminders()
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         notices.send_reminders()
 
 

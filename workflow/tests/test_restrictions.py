@@ -193,6 +193,7 @@ def test_a_courier_that_is_switched_off_takes_no_new_label_and_keeps_those_it_ha
     work.label_parcel(order.pk, parcel_id=parcel.pk, courier="fedex", tracking_number=FEDEX_NUMBER, by=warehouse)
     courier_settings.save("fedex", by=warehouse, is_enabled=False)
     courier_settings.save("ems", by=warehouse, is_enabled=True, countries=["kr", " "])
+    courier_settings.save("ups", by=warehouse, is_enabled=False)
 
     assert work.courier_choices("US") == []
     assert work.courier_choices("US", keep=["fedex"]) == [("fedex", "FedEx")]
