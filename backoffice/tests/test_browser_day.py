@@ -217,10 +217,12 @@ def test_a_day(shop: Shop, outside: Any, buyer: Desk, warehouse: Desk) -> None:
         pay(shop, outside, order, "items")
     expect(buyer.page.locator("#order-head")).to_contain_text("Items paid, to be bought")
     wait_for_state(shop, orders, "items_paid")
-    # while the warehouse sees nothing to do with it yet
+    # while the warehouse has nothing to do with it yet but to note what the shops will send
     warehouse.open(by_hand)
     warehouse.sees("Next: Buyer")
-    expect(warehouse.page.locator("#order-entries form, [data-move]")).to_have_count(0)
+    expect(warehouse.page.locator("[data-move]")).to_have_count(0)
+    expect(warehouse.page.locator("#order-entries form")).to_have_count(1)
+    expect(warehouse.page.locator("#order-entries form")).to_have_attribute("action", re.compile("/enter/expect_items/"))
     address = f"/admin/workflow/order/{by_hand}/do/mark_items_purchased/"
     assert warehouse.page.evaluate(SEND, [address, {"version": look(shop, by_hand)["version"]}]) == 403
 
@@ -249,7 +251,7 @@ def test_a_day(shop: Shop, outside: Any, buyer: Desk, warehouse: Desk) -> None:
     warehouse.save("Add parcel", "Parcels")
     expect(warehouse.page.locator("[name=fee_krw]")).to_have_value(re.compile(r"^[1-9]\d*$"))  # proposed from the weight
     warehouse.page.locator("[name=fee_krw]").fill("30,000")
-    warehouse.page.locator("[name=reason]").fill("a round sum")  # far from what is proposed
+    warehouse.page.locator("form[action*=set_delivery_fee] [name=reason]").fill("a round sum")  # far from what is proposed
     warehouse.save("Save fee", "Delivery fee")
     warehouse.press("confirm_delivery_fee", "Confirm delivery fee")
     seen = look(shop, by_hand)
