@@ -69,7 +69,7 @@ def page(request: HttpRequest, *, frame: Mapping[str, Any]) -> HttpResponse:
     day, number = day_of(request), _page_number(request)
     start = (number - 1) * PER_PAGE
     rows = list(hand_over.handed_over_on(day)[start : start + PER_PAGE + 1])
-    waiting = list(hand_over.ready()[: MOST_READY + 1]) if day == localdate() and number == 1 else []
+    waiting = hand_over.ready(most=MOST_READY + 1) if day == localdate() and number == 1 else []
     sums = hand_over.sums(day)
     context = {
         **frame,

@@ -45,8 +45,12 @@ def user_channel(user_id: int) -> str:
 
 def make_channel(channel: str) -> None:
     """The channel's counter row; called when a person is made. Safe to call again, and beside others."""
+    make_channels([channel])
+
+
+def make_channels(channels: Iterable[str]) -> None:
     # INSERT IGNORE: a second maker waits for the first and loses nothing, where get-or-create would break its transaction.
-    EventCounter.objects.bulk_create([EventCounter(name=channel)], ignore_conflicts=True)
+    EventCounter.objects.bulk_create([EventCounter(name=channel) for channel in sorted(channels)], ignore_conflicts=True)
 
 
 def publish(channel: str, kind: str, data: dict[str, Any]) -> int:
@@ -107,8 +111,7 @@ def _insert(rows: Sequence[tuple[str, str, str, int]]) -> None:
 def _count_up(more: dict[str, int]) -> dict[str, int]:
     """Raise each channel's counter by so much; what they stand at then."""
     counters = EventCounter.objects.filter(name__in=list(more))
-    for name in more.keys() - set(counters.values_list("name", flat=True)):
-        make_channel(name)
+    make_channels(more.keys() - set(counters.values_list("name", flat=True)))
     for step in sorted(set(more.values())):
         names = [name for name, count in more.items() if count == step]
         EventCounter.objects.filter(name__in=names).update(value=F("value") + step, updated=timezone.now())

@@ -11,7 +11,7 @@ from datetime import timedelta
 from hashlib import sha256
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext_noop
 from django_q.tasks import async_task
@@ -32,7 +32,7 @@ MAX_ATTEMPTS = 5
 #: a message's own job has this long before the sweep takes it up
 OWN_JOB = timedelta(seconds=30)
 KEPT = timedelta(days=30)
-BATCH = 200
+BATCH, FORGOTTEN_AT_ONCE = 200, 5000
 
 
 def receive(code: str, body: bytes, headers: Mapping[str, str]) -> None:
@@ -135,10 +135,15 @@ def _ask_for(parcel: Parcel) -> None:
 # --- Jobs -----------------------------------------------------------------------------------------------------------------
 
 
-def settle_waiting() -> int:
-    """Settle stored messages whose own job was lost or failed; the number tried."""
+def waiting() -> QuerySet[CourierMessage, int]:
+    """Keys of stored messages whose own job was lost or failed, as many as one run takes on."""
     due = CourierMessage.objects.filter(settled_at=None, received_at__lt=now() - OWN_JOB, attempts__lt=MAX_ATTEMPTS)
-    pks = list(due.order_by("received_at").values_list("pk", flat=True)[:BATCH])
+    return due.order_by("received_at").values_list("pk", flat=True)[:BATCH]
+
+
+def settle_waiting() -> int:
+    """Settle them; the number tried."""
+    pks = list(waiting())
     for pk in pks:
         try:
             settle_message(pk)
@@ -147,7 +152,12 @@ def settle_waiting() -> int:
     return len(pks)
 
 
+def to_forget() -> QuerySet[CourierMessage, int]:
+    """Keys of messages that were settled long ago, the oldest first, as many as one run takes on."""
+    old = CourierMessage.objects.filter(settled_at__lt=now() - KEPT)
+    return old.order_by("settled_at").values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE]
+
+
 def forget_old() -> int:
     """Settled messages go after thirty days: what they said stands in the parcels' scans. The others stay for whoever looks into them."""
-    old = CourierMessage.objects.filter(settled_at__lt=now() - KEPT).order_by("settled_at").values_list("pk", flat=True)
-    return CourierMessage.objects.filter(pk__in=list(old[:5000])).delete()[0]
+    return CourierMessage.objects.filter(pk__in=list(to_forget())).delete()[0]

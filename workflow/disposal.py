@@ -2,9 +2,10 @@
 only where the customer was really told of it three times (notices that were sent, not only written).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from django.db import transaction
 from django.utils.timezone import localtime, now
@@ -30,6 +31,8 @@ DISPOSABLE = STORED - {State.DELIVERY_PAID}
 SHORTEST_NOTE, LONGEST_NOTE = 20, 500
 MAX_EXTRA_DAYS = 365
 KIND = "storage_over"
+#: new tasks of one run, and how many orders it looks at in one go
+MOST, STEP = 500, 500
 
 
 @dataclass(frozen=True)
@@ -61,15 +64,27 @@ def may_extend(order: Order, *, by: By) -> bool:
 
 
 def show_what_is_over() -> int:
-    """A task for each order beyond the end of storage, with what its customer was told when; tasks that are settled end."""
-    over = {_key(order): (order, seen) for order, seen in storage.running(now()) if seen.is_over}
-    known = set(StaffTask.objects.filter(key__in=over).values_list("key", flat=True))
-    for key, (order, seen) in over.items():
-        if key not in known:
-            text = gettext_noop("Storage is over after %(days)s days. Dispose of it, or grant more days. The customer was told: %(told)s")
-            staff_task(key=key, kind=KIND, order=order, text=text, days=seen.terms.max_days, told=_in_short(told(order, seen)))
+    """A task for each order beyond the end of storage, with what its customer was told when; tasks that are settled end. The number of
+    new ones, of which one run makes so many at most."""
+    untold = list(islice(_untold(), MOST))
+    for key, order, seen in untold:
+        text = gettext_noop("Storage is over after %(days)s days. Dispose of it, or grant more days. The customer was told: %(told)s")
+        staff_task(key=key, kind=KIND, order=order, text=text, days=seen.terms.max_days, told=_in_short(told(order, seen)))
     _end_settled()
-    return len(over)
+    return len(untold)
+
+
+def over() -> Iterator[tuple[str, Order, Storage]]:
+    """The orders beyond the end of storage, the oldest first, each with its task's key."""
+    return ((_key(order), order, seen) for order, seen in storage.running(now(), only_ending=True) if seen.is_over)
+
+
+def _untold() -> Iterator[tuple[str, Order, Storage]]:
+    """Those that have no task yet."""
+    found = over()
+    while some := list(islice(found, STEP)):
+        known = set(StaffTask.objects.filter(key__in=[key for key, _order, _seen in some]).values_list("key", flat=True))
+        yield from (one for one in some if one[0] not in known)
 
 
 def _end_settled() -> None:

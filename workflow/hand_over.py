@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils.timezone import localdate, make_aware
 
-from workflow.models import Item, Parcel
+from workflow.models import Item, Order, Parcel
 from workflow.process import State
 
 
@@ -26,20 +26,24 @@ def handed_over_on(day: date) -> QuerySet[Parcel]:
     return with_pieces(rows).order_by("courier", "pk")
 
 
-def ready() -> QuerySet[Parcel]:
-    """Still here, those first whose delivery was paid first; over the orders' index of their state."""
-    return with_pieces(_ready()).order_by("order__state_since", "pk")
+def ready(*, most: int) -> list[Parcel]:
+    """Still here, those first whose delivery was paid first, at most so many. The orders come as their index of state and time has them,
+    so that a long queue is not sorted for its first page."""
+    waiting = _labelled()
+    orders = Order.objects.filter(Exists(waiting.filter(order=OuterRef("pk"))), state=State.DELIVERY_PAID)
+    first = list(orders.order_by("state_since", "pk").values_list("pk", flat=True)[:most])
+    return list(with_pieces(waiting.filter(order__in=first)).order_by("order__state_since", "pk")[:most])
 
 
-def _ready() -> QuerySet[Parcel]:
-    rows = Parcel.objects.filter(order__state=State.DELIVERY_PAID, handed_over_at=None, closed_at=None)
-    return rows.exclude(tracking_number="").exclude(courier="")
+def _labelled() -> QuerySet[Parcel]:
+    return Parcel.objects.filter(handed_over_at=None, closed_at=None).exclude(tracking_number="").exclude(courier="")
 
 
 def count_ready() -> tuple[int, int, datetime | None]:
     """How many are ready, how many of them should have left before today, and since when the first waits. One statement."""
     midnight = make_aware(datetime.combine(localdate(), time.min))
-    found = _ready().aggregate(n=Count("pk"), late=Count("pk", filter=Q(order__state_since__lt=midnight)), since=Min("order__state_since"))
+    waiting = _labelled().filter(order__state=State.DELIVERY_PAID)
+    found = waiting.aggregate(n=Count("pk"), late=Count("pk", filter=Q(order__state_since__lt=midnight)), since=Min("order__state_since"))
     return found["n"], found["late"], found["since"]
 
 

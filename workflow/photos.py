@@ -19,7 +19,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
@@ -330,15 +330,19 @@ def sweep() -> int:
 
 def _sweep_removed() -> int:
     """A row whose files are gone has no `small_key` any more."""
-    since = now() - timedelta(days=30)
-    removed = Photo.objects.filter(removed_at__gte=since).exclude(small_key="").order_by("removed_at")[:SWEEP_BATCH]
     count = 0
-    for photo in removed:
+    for photo in to_sweep():
         for name in (photo.key, photo.small_key):
             storages["private"].delete(name)
             count += 1
         Photo.objects.filter(pk=photo.pk).update(small_key="")
     return count
+
+
+def to_sweep() -> QuerySet[Photo]:
+    """Removed ones whose files are still there, as many as one run takes on."""
+    since = now() - timedelta(days=30)
+    return Photo.objects.filter(removed_at__gte=since).exclude(small_key="").order_by("removed_at")[:SWEEP_BATCH]
 
 
 def _sweep_day(day: date) -> int:

@@ -8,7 +8,7 @@ A day counts once it has begun. The fee stops growing at the end of storage: fro
 no card fee: a letter that says "₩500 a day" must be true to the won. Bills follow it in `storage_bills.py`, notices in `reminders.py`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -128,12 +128,15 @@ def stay(order: Order) -> str:
 # --- Many orders ----------------------------------------------------------------------------------------------------------
 
 
-def running(at: datetime, *, within: timedelta = timedelta()) -> Iterator[tuple[Order, Storage]]:
-    """The orders whose clock runs and may be `within` this of the end of the free days, or beyond it. One index range; few statements."""
+def running(at: datetime, *, within: timedelta = timedelta(), only_ending: bool = False) -> Iterator[tuple[Order, Storage]]:
+    """The orders whose clock runs and may be `within` this of the end of the free days (`only_ending`: of the end of storage), or beyond
+    it; the oldest first. One range of an index that holds nothing but running clocks; few statements."""
     policies = {policy.pk: policy for policy in FeePolicy.objects.all()}
-    for order in (
-        _long_enough(at, policies=policies.values(), within=within).select_related("customer").order_by("pk").iterator(chunk_size=500)
-    ):
+    ends = [
+        policy.storage_max_days if only_ending else min(policy.storage_free_days, policy.storage_max_days) for policy in policies.values()
+    ]
+    found = _long_enough(at, days=min(ends, default=0), within=within)
+    for order in found.select_related("customer").order_by("pk").iterator(chunk_size=500):
         policy = policies.get(order.storage_policy)  # type: ignore[attr-defined]
         storage = storage_of(order, at=at, policy=policy) if policy else None
         if storage is not None:
@@ -142,7 +145,8 @@ def running(at: datetime, *, within: timedelta = timedelta()) -> Iterator[tuple[
 
 def ending(*, within_days: int, most: int = 1000) -> list[int]:
     """The orders whose storage ends within so many days, or is over; the oldest first, at most so many."""
-    found = (order.pk for order, seen in running(now()) if seen.used > (seen.terms.max_days - within_days) * DAY)
+    near = running(now(), within=timedelta(days=within_days), only_ending=True)
+    found = (order.pk for order, seen in near if seen.used > (seen.terms.max_days - within_days) * DAY)
     return list(islice(found, most))
 
 
@@ -155,7 +159,7 @@ def count_ending(*, within_days: int) -> tuple[int, int, datetime | None]:
     long_here = Q(storage_since__lte=at - least * DAY) | Q(storage_used_s__gt=0, storage_began_at__lte=at - least * DAY)
     columns = ("state", "storage_used_s", "storage_since", "storage_extra_days")
     ending, over, since = 0, 0, []
-    for order in _long_enough(at, policies=policies.values(), within=timedelta()).filter(long_here).only(*columns).iterator():
+    for order in _long_enough(at, days=max(least, 0), within=timedelta()).filter(long_here).only(*columns).iterator():
         policy = policies.get(order.storage_policy)  # type: ignore[attr-defined]
         seen = storage_of(order, at=at, policy=policy) if policy else None
         if seen is not None and seen.used > (seen.terms.max_days - within_days) * DAY:
@@ -164,9 +168,8 @@ def count_ending(*, within_days: int) -> tuple[int, int, datetime | None]:
     return ending, over, min(since, default=None)
 
 
-def _long_enough(at: datetime, *, policies: Iterable[FeePolicy], within: timedelta) -> QuerySet[Order]:
+def _long_enough(at: datetime, *, days: int, within: timedelta) -> QuerySet[Order]:
     """By the shortest terms there are. Of what stood still in between some time is counted already: each of those is looked at."""
-    days = min((min(policy.storage_free_days, policy.storage_max_days) for policy in policies), default=0)
     begun = Q(storage_since__lte=at - days * DAY + within) | Q(storage_since__isnull=False, storage_used_s__gt=0)
     paid = Quote.objects.filter(order=OuterRef("pk"), invoices__kind=InvoiceKind.ITEMS, invoices__status=InvoiceStatus.PAID)
     return Order.objects.filter(begun).annotate(storage_policy=Subquery(paid.order_by("-version").values("policy_id")[:1]))

@@ -5,7 +5,9 @@ transaction (void, the next version, one event; the pay link stays). An open ses
 its end; if it turns out paid, the old amount stands. A payment in process is left alone, and so is a session opened moments ago.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
+from itertools import islice
 
 from django.db import transaction
 from django.utils.timezone import now
@@ -18,26 +20,28 @@ from workflow.transitions import By, lock_order, record
 
 #: whoever opened a session this short ago is likely paying on it; the next round is soon enough
 PAYING = timedelta(minutes=45)
+#: bills that one run replaces, and how many orders it looks at in one go; a bill is outdated once a day, a run comes every hour
+MOST, STEP = 500, 500
 
 
 def outdated() -> list[int]:
-    """Orders whose open delivery bill has fewer days of storage than the clock."""
-    found = {order.pk: seen.fee_days for order, seen in storage.running(now()) if order.state == State.AWAITING_DELIVERY_PAYMENT}
-    billed = _billed_days(list(found))
-    return [pk for pk, days in found.items() if days > billed.get(pk, 0)]
+    """Orders whose open delivery bill has fewer days of storage than the clock; the oldest first, as many as one run takes on."""
+    waiting = ((order.pk, seen.fee_days) for order, seen in storage.running(now()) if order.state == State.AWAITING_DELIVERY_PAYMENT)
+    found: list[int] = []
+    while len(found) < MOST and (some := dict(islice(waiting, STEP))):
+        billed = _billed_days(some)
+        found += [pk for pk, days in some.items() if days > billed.get(pk, 0)]
+    return found[:MOST]
 
 
-def _billed_days(order_ids: list[int]) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for start in range(0, len(order_ids), 500):
-        lines = InvoiceLine.objects.filter(
-            invoice__order__in=order_ids[start : start + 500],
-            invoice__kind=InvoiceKind.DELIVERY,
-            invoice__status=InvoiceStatus.OPEN,
-            kind=LineKind.STORAGE,
-        )
-        found |= dict(lines.values_list("invoice__order_id", "quantity"))
-    return found
+def _billed_days(order_ids: Collection[int]) -> dict[int, int]:
+    lines = InvoiceLine.objects.filter(
+        invoice__order__in=list(order_ids),
+        invoice__kind=InvoiceKind.DELIVERY,
+        invoice__status=InvoiceStatus.OPEN,
+        kind=LineKind.STORAGE,
+    )
+    return dict(lines.order_by().values_list("invoice__order_id", "quantity"))
 
 
 @retried

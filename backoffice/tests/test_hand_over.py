@@ -6,6 +6,7 @@ import pytest
 from django.utils.timezone import localdate, now
 
 from backoffice import hand_over
+from workflow import hand_over as queue
 from workflow import work
 from workflow.models import ExportLog, Order, Parcel
 from workflow.process import Role, State
@@ -38,6 +39,16 @@ def test_the_day_by_courier_with_sums_and_what_is_ready(sign_in):
     assert [parcel.order for group in before["groups"] for parcel in group.parcels] == [yesterday]
     assert before["ready"] == []
     assert today.recipient_name not in client.get(URL).content.decode()
+
+
+def test_of_a_long_queue_the_first_that_were_paid_are_shown(sign_in, monkeypatch):
+    monkeypatch.setattr(hand_over, "MOST_READY", 1)
+    later, first = ready(), ready("EG123456808KR")
+    order_at(State.DELIVERY_PAID)  # without a label it is not ready
+    Order.objects.filter(pk=first.pk).update(state_since=now() - timedelta(hours=2))
+    shown = sign_in(Role.WAREHOUSE).get(URL).context
+    assert ([parcel.order for parcel, _is_late in shown["ready"]], shown["more_ready"]) == ([first], True)
+    assert [parcel.order for parcel in queue.ready(most=9)] == [first, later]
 
 
 def test_a_long_day_has_pages_with_the_sums_of_all(sign_in, monkeypatch):

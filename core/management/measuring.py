@@ -1,12 +1,12 @@
-"""Which pages of the back office are measured by `manage.py measure_lists`, and how: the whole way through Django, without the network.
+"""Which pages are measured by `manage.py measure_lists`, and how: the whole way through Django, without the network.
 
-Lists are found, not listed: each choice of each of their filters, and what people search for. The other pages that look at many rows are
-named.
+Lists of the back office are found, not listed: each choice of each of their filters, and what people search for. The other pages that
+look at many rows are named, and so is what customers see, and what the periodic jobs ask the database for (nothing is done about it).
 """
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,15 +20,34 @@ from django.db import connection
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils.timezone import localdate
+from django.utils.timezone import localdate, now
 
 from core.accounts.models import User
-from workflow.models import Attempt, Item, LedgerEntry, Order, Parcel, Refund
+from integrations.couriers import COURIERS
+from workflow import courier_messages, disposal, photos, reminders, storage_bills, stuck
+from workflow.models import Attempt, Inspection, Item, LedgerEntry, Order, Parcel, Photo, Refund, TrackLink
 from workflow.process import Role, State
+from workflow.tracking import rounds, telling
 
 DEEP = 100
 #: pages of no model
-PAGES = ("prices", "imports", "unapplied", "screening_report", "settings", "promises", "couriers", "letters", "roles")
+PAGES = (
+    "prices", "imports", "unapplied", "screening_report", "settings", "promises", "couriers", "letters", "roles", "hand_over", "arrivals",
+    "inspections",
+)  # fmt: skip
+#: what jobs look for; each is what the job itself calls first
+JOBS: dict[str, Callable[[], object]] = {
+    "couriers with something due": rounds.due_couriers,
+    "parcels of a round": lambda: [list(rounds.due_parcels(code, at=now(), most=rounds.ROUND_PARCELS)) for code in COURIERS],
+    "news to tell": lambda: list(telling.waiting()[: telling.STEP]),
+    "what is stuck": lambda: list(stuck.undone_since(now())),
+    "reminders": lambda: sum(1 for _reminder in reminders.due(now())),
+    "storage to bill": storage_bills.outdated,
+    "storage that is over": lambda: list(disposal.over()),
+    "removed photos to sweep": lambda: list(photos.to_sweep()),
+    "couriers' messages to settle": lambda: list(courier_messages.waiting()),
+    "couriers' messages to forget": lambda: list(courier_messages.to_forget()),
+}
 
 
 @dataclass(frozen=True)
@@ -37,6 +56,10 @@ class Measured:
     url: str
     #: nothing that was counted for others is kept
     is_cold: bool = False
+    #: who looks; None: the owner
+    user: User | None = None
+    #: not a page, but this
+    act: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +68,8 @@ class Found:
     p95_ms: float
     queries: int
     sql_ms: float
+    #: how many rows the database looked at (MariaDB's Handler_read counters); what grows with a table shows here first. SQLite: 0
+    rows: int
     slowest: str
 
 
@@ -55,7 +80,8 @@ def owner() -> User:
 
 def pages(*, only: str = "") -> Iterator[Measured]:
     """Everything that is measured; with `only`, what has that in its address or name."""
-    every = [*_own_pages(), *_order_pages()]
+    every = [*_own_pages(), *_warehouse_pages(), *_order_pages(), *_customer_pages()]
+    every += [Measured(f"job: {name}", "jobs", act=act) for name, act in JOBS.items()]
     for model, page in admin.site._registry.items():
         every += _list_pages(model, page)
     yield from (page for page in every if only in page.url or only in page.name)
@@ -115,32 +141,74 @@ def _newest(model: Any) -> int | None:
     return model.objects.order_by("-pk").values_list("pk", flat=True).first()
 
 
+def _warehouse_pages() -> Iterator[Measured]:
+    hand_over, arrivals = reverse("admin:hand_over"), reverse("admin:arrivals")
+    for days in (1, 200):
+        yield Measured(f"hand-over, {days} days ago", f"{hand_over}?day={localdate() - timedelta(days=days)}")
+    item = Item.objects.exclude(shop_order_number="").filter(order__state=State.ITEMS_PURCHASED).select_related("order").last()
+    if item:
+        yield Measured("arrivals of an order", f"{arrivals}?q={item.order.number}")
+        yield Measured("arrivals of a shop's number", f"{arrivals}?q={item.shop_order_number}")
+    yield Measured("arrivals, nothing there", f"{arrivals}?q=123456789012")
+
+
 def _order_pages() -> Iterator[Measured]:
     for state in (State.QUOTE_REQUESTED, State.SHIPPED, State.COMPLETED):
         pk = Order.objects.filter(state=state).order_by("-pk").values_list("pk", flat=True).first()
         if pk:
             yield Measured(f"an order, {state.label.lower()}", reverse("admin:workflow_order_change", args=[pk]))
+    inspected, pictured = Inspection.objects.order_by("-pk").first(), Photo.objects.exclude(parcel=None).order_by("-pk").first()
+    if inspected:
+        yield Measured("an order with an inspection", reverse("admin:workflow_order_change", args=[inspected.item.order_id]))
+    if pictured:
+        yield Measured("an order with a parcel's photo", reverse("admin:workflow_order_change", args=[pictured.order_id]))
+
+
+def _customer_pages() -> Iterator[Measured]:
+    link = TrackLink.objects.filter(order__state=State.SHIPPED).select_related("order__customer").order_by("-pk").first()
+    if link:
+        yield Measured("the public tracking page", reverse("track", args=[link.token]))
+        customer = link.order.customer
+        yield Measured("API: an order with shipments", f"/api/v1/orders/{link.order.number}", user=customer)
+        yield Measured("API: a customer's orders", "/api/v1/orders", user=customer)
 
 
 def measure(page: Measured, *, runs: int) -> Found:
     """Twice to warm up, then so many times; the number of statements and the slowest one are the last run's."""
     client = Client(SERVER_NAME=next((host for host in settings.ALLOWED_HOSTS if host not in ("*", "[::1]")), "testserver"))
-    client.force_login(owner())
-    client.get(page.url), client.get(page.url)
+    client.force_login(page.user or owner())
+
+    def look() -> int:
+        if page.act is None:
+            return client.get(page.url).status_code
+        page.act()
+        return 200
+
+    look(), look()
     took = []
     for _run in range(runs):
         if page.is_cold:
             cache.clear()
         started = time.perf_counter()
-        answer = client.get(page.url)
+        status = look()
         took.append((time.perf_counter() - started) * 1000)
-        if answer.status_code != 200:
-            raise RuntimeError(f"{page.url}: {answer.status_code}")
+        if status != 200:
+            raise RuntimeError(f"{page.url}: {status}")
     if page.is_cold:
         cache.clear()
+    first, before = _rows_read(), _rows_read()  # reading the counters counts, too
     with CaptureQueriesContext(connection) as queries:
-        client.get(page.url)
+        look()
+    rows = _rows_read() - before - (before - first)
     slowest = max(queries.captured_queries, key=lambda query: float(query["time"]), default={"time": "0", "sql": ""})
     p95 = sorted(took)[max(0, round(len(took) * 0.95) - 1)]
     sql_ms = sum(float(query["time"]) for query in queries.captured_queries) * 1000
-    return Found(statistics.median(took), p95, len(queries), sql_ms, f"{slowest['time']} s: {slowest['sql']}")
+    return Found(statistics.median(took), p95, len(queries), sql_ms, rows, f"{slowest['time']} s: {slowest['sql']}")
+
+
+def _rows_read() -> int:
+    if connection.vendor != "mysql":
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read_%'")
+        return sum(int(value) for _name, value in cursor.fetchall())

@@ -12,6 +12,7 @@ from PIL import Image, ImageCms
 
 from core.pictures import LARGE, SMALL, PictureRefused, read_picture
 
+pytestmark = pytest.mark.once
 EXIF_ORIENTATION, EXIF_GPS, EXIF_MAKE = 0x0112, 0x8825, 0x010F
 
 

@@ -73,7 +73,7 @@ class CourierMessage(models.Model):
     #: SHA-256 of the body: the same again is no second message
     digest = ExactCharField(max_length=64)
     body = models.TextField()
-    received_at = models.DateTimeField(_("received"), default=now, db_index=True)
+    received_at = models.DateTimeField(_("received"), default=now)
     settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.CharField(_("last error"), max_length=300, blank=True)

@@ -117,7 +117,7 @@ class Order(OrderProcess):
             models.Index(fields=["assigned_to", "state", "-id"], name="order_by_assigned"),
             models.Index(fields=["held_at", "-id"], name="order_by_hold"),
             models.Index(fields=["hint", "state", "-id"], name="order_by_hint"),
-            models.Index(fields=["storage_since"], name="order_by_storage"),
+            models.Index(fields=["storage_since", "storage_used_s"], name="order_by_storage_clock"),
         ]
 
     def __str__(self) -> str:

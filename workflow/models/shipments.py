@@ -99,7 +99,6 @@ class ParcelLabel(models.Model):
         verbose_name = _("label")
         verbose_name_plural = _("labels")
         ordering = ["id"]
-        indexes = [models.Index(fields=["tracking_number"], name="label_by_number")]
 
     def __str__(self) -> str:
         return f"{self.courier} {self.tracking_number}"

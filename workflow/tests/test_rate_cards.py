@@ -73,6 +73,7 @@ def test_a_parcel_heavier_than_the_courier_takes_or_bulkier_than_its_steps_has_n
     assert by_card(ended, weight_g=1_500, volume_cm3=7_501).refused == NO_STEP
 
 
+@pytest.mark.once
 @given(st.integers(1, 30_000), st.integers(1, 200_000), st.integers(0, 3_000))
 def test_more_weight_or_volume_never_costs_less(weight_g, volume_cm3, fuel):
     sent = card(fuel_surcharge_bp=fuel)

@@ -187,6 +187,21 @@ def test_the_open_bill_grows_once_for_each_further_day_on_the_same_pay_link():
     assert broken() == []
 
 
+def test_a_run_bills_so_many_and_the_next_one_the_rest(monkeypatch):
+    monkeypatch.setattr(storage_bills, "MOST", 1)
+    monkeypatch.setattr(storage_bills, "STEP", 1)
+    orders = [stored(factories.order_at(State.AWAITING_DELIVERY_PAYMENT), days=days) for days in (20, 31, 32)]
+    assert [jobs.bill_storage() for _run in range(3)] == [1, 1, 0]
+    assert [storage_line(delivery(order)) for order in orders] == [None, (1, 500, 36), (2, 1_000, 71)]
+
+
+def test_what_ends_soon_is_found_also_where_the_clock_stood_in_between():
+    ended, broken_off, _early = [stored(factories.order_at(State.AWAITING_DELIVERY_PAYMENT), days=days) for days in (61, 4, 40)]
+    Order.objects.filter(pk=broken_off.pk).update(storage_used_s=52 * 86_400)
+    assert (storage.ending(within_days=7), storage.ending(within_days=0)) == ([ended.pk, broken_off.pk], [ended.pk])
+    assert storage.ending(within_days=7, most=1) == [ended.pk]
+
+
 @pytest.mark.parametrize("aside", ["held", "paid", "revised"])
 def test_nothing_is_billed_while_the_clock_stands_or_the_bill_is_settled(aside):
     order = factories.order_at(State.AWAITING_DELIVERY_PAYMENT)

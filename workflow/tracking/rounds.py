@@ -12,6 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -138,6 +139,12 @@ def _due(code: str, at: datetime) -> QuerySet[Parcel]:
     return Parcel.objects.filter(courier=code, next_poll_at__lte=at).order_by("next_poll_at")
 
 
+def due_parcels(code: str, *, at: datetime, most: int, order_id: int | None = None) -> QuerySet[Parcel, tuple[Any, ...]]:
+    """`Seen`'s columns of those that have waited longest, of one order or of all: a range of one index, read no further than `most`."""
+    due = _due(code, at) if order_id is None else _due(code, at).filter(order_id=order_id)
+    return due.exclude(tracking_number="").values_list(*COLUMNS)[:most]
+
+
 # --- Claim ----------------------------------------------------------------------------------------------------------------
 
 
@@ -156,8 +163,7 @@ def _claim(code: str, *, order_id: int | None = None) -> Claim | None:
         state.save()
         return None
     most = size if rest else min(ROUND_PARCELS, left * size)
-    wanted = _due(code, at).filter(order_id=order_id) if rest and order_id else _due(code, at)
-    due = [Seen(*row) for row in wanted.exclude(tracking_number="").values_list(*COLUMNS)[:most]]
+    due = [Seen(*row) for row in due_parcels(code, at=at, most=most, order_id=order_id if rest else None)]
     if not due:
         return None
     parcels: dict[str, list[Seen]] = defaultdict(list)

@@ -7,10 +7,11 @@ order, under the order's lock.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext_noop
 
@@ -57,8 +58,7 @@ def tell_news(*, seconds: float = 20.0) -> bool:
     until = time.monotonic() + seconds
     stumbled: set[int] = set()
     while time.monotonic() < until:
-        waiting = Parcel.objects.filter(news_at__isnull=False).exclude(order_id__in=stumbled).order_by("news_at")
-        found = list(waiting.values_list("pk", "order_id", "status")[:STEP])
+        found = list(waiting(but=stumbled)[:STEP])
         if not found:
             return False
         orders = list(dict.fromkeys(order_id for _pk, order_id, status in found if status not in PLAIN))
@@ -74,6 +74,12 @@ def tell_news(*, seconds: float = 20.0) -> bool:
         if not told and not orders:
             return False  # another worker is telling these
     return True
+
+
+def waiting(*, but: Collection[int] = ()) -> QuerySet[Parcel, tuple[int, int, str]]:
+    """Key, order and status of the parcels with news, the oldest first; without these orders'."""
+    rows = Parcel.objects.filter(news_at__isnull=False).exclude(order_id__in=but).order_by("news_at")
+    return rows.values_list("pk", "order_id", "status")
 
 
 # --- Plain movement -------------------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def happened(order: "Seeded") -> Beside:
     found, chance = Beside(), order.world.rng.random()
     if chance < 0.02 and order.state not in QUIET:
         _hold(order, found)
-    elif chance < 0.05 and order.state not in QUIET:
+    elif chance < (0.5 if order.is_found_bad else 0.05) and order.state not in QUIET:
         _ask(order, found)
     elif chance < 0.08:
         _write(order, found)

@@ -12,14 +12,12 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from core.management.large import desk
+from core.management.large import desk, warehouse
 from core.management.large.desk import HOUR, Beside
 from core.management.large.people import DAY, Customer
 from core.management.large.tables import at
 from core.management.large.words import CANCELLED, FORBIDDEN, GOODS, NOTES, PLACES, REJECTED, Goods
 from core.money import krw_to_usd_cents
-from integrations.fedex import EXPRESS_WEIGHTS
-from integrations.tracking_numbers import S10_WEIGHTS
 from workflow.fees import Fee, card_fee, freight_krw, service_fee
 from workflow.models import ExchangeRate, FeePolicy
 from workflow.models.hashing import digest_of
@@ -118,6 +116,8 @@ class Seeded:
     delivery_fee: int | None = None
     #: the strictest kind of restricted goods that an item hints at
     hint: str = ""
+    #: the first item came, and an inspection of it is open
+    is_found_bad: bool = False
 
     # --- The order ---
 
@@ -130,12 +130,15 @@ class Seeded:
         self.times = dict(zip(road, self.moments, strict=True))
         goods = self._goods()
         parcels = self._parcels() if "confirm_delivery_fee" in self.times else []
+        self.is_found_bad = warehouse.is_found_bad(self)
         items = self._items(goods, parcels)
         if "confirm_item_prices" in self.times:
             self._money(goods, items)
         reason = self._end_reason()
         self._journal(road, len(goods), reason)
-        self._order_row(reason, beside=desk.happened(self))
+        beside = desk.happened(self)
+        warehouse.look(self, items, bad=items[0] if self.is_found_bad else None, asked_at=beside.asked_at)
+        self._order_row(reason, beside=beside)
 
     def _end_reason(self) -> str:
         if self.state == State.REJECTED:
@@ -147,12 +150,14 @@ class Seeded:
         person, (street, city, region, postal_code, country) = self.customer, PLACES[self.customer.place]
         columns = {MOVES[move][1]: moment for move, moment in self.times.items()}
         pay_by = columns.get("quoted_at")
+        stored = warehouse.clock(self, beside=beside)
         self.world.tables.orders.add(
             self.number, self.state, at(since), at(since), moment(beside.stopped_at),
             person.key, at(self.requested), self.world.rng.choice(NOTES), person.name, person.phone, f"{person.house} {street}", "",
             city, region, postal_code, country, self.world.rate_on(self.requested).pk, self.delivery_fee, reason,
             beside.hold_reason, moment(beside.held_at), beside.question, moment(beside.asked_at), moment(beside.unanswered_since),
             beside.assigned_to, moment(beside.assigned_at), self.hint,
+            stored.used_s, moment(stored.since), moment(stored.began),
             len(self.events) + 1, len(self.events), len(self.ledger), at(pay_by + 72 * HOUR) if pay_by else None,
             *(at(columns[name]) if name in columns else None for name in TIMES),
         )  # fmt: skip
@@ -177,6 +182,9 @@ class Seeded:
         screened, buyer = times.get("approve_quote") or times.get("reject_quote"), self.world.staff["buyer"]
         keys, kinds = [], set()
         for position, (thing, quantity, won) in enumerate(goods, start=1):
+            came = at(arrived - 5 * HOUR) if arrived else None
+            if self.is_found_bad:
+                status, came = ("arrived", at(self.world.now - 4 * DAY)) if position == 1 else ("purchased", None)
             options, is_rejected = rng.choice(thing.options), status == "rejected"
             hint = self.world.hints[thing.name if priced else "", options, thing.url, PLACES[self.customer.place][4]]
             kinds.add(hint.kind)
@@ -185,7 +193,7 @@ class Seeded:
                 table.add(
                     self.key, position, f"{thing.url}{rng.randrange(10**9, 10**10)}", options, quantity, status,
                     thing.name if priced else "", REJECTED[0] if is_rejected else "", won if priced else None, shop,
-                    won * quantity if bought else None, at(arrived - 5 * HOUR) if arrived else None, at(arrived) if arrived else None,
+                    won * quantity if bought else None, came, at(arrived) if arrived else None,
                     parcels[position % len(parcels)] if parcels else None,
                     hint.rows, hint.version if is_rejected else None, buyer if screened else None, at(screened) if screened else None,
                 )
@@ -197,35 +205,36 @@ class Seeded:
         rng, world, table = self.world.rng, self.world, self.world.tables.parcels
         shipped, status = self.times.get("ship"), PARCEL_ENDS.get(State(self.state), "pending")
         ended = self.times.get("record_delivery") or self.times.get("record_return")
+        under_way = shipped is not None and ended is None
         keys, fee = [], 0
         for position in range(1, 3 if rng.random() < 0.12 else 2):
-            weight, volume = rng.randrange(30, 900) * 10, rng.randrange(2_000, 45_000)
+            weight, sides = rng.randrange(30, 900) * 10, [rng.randrange(10, 45) for _side in range(3)]
+            volume = sides[0] * sides[1] * sides[2]
             fee += freight_krw(world.policy, weight_g=weight, volume_cm3=volume)
-            courier = "ems" if rng.random() < 0.6 else "fedex"
-            under_way = shipped is not None and ended is None
+            chance = rng.random()
+            courier = next(name for share, name in warehouse.SHARES if chance < share)
+            is_labelled = shipped is not None or (self.state == State.DELIVERY_PAID and rng.random() < warehouse.LABELLED)
+            number = warehouse.numbered(courier, table.last_key + 1) if is_labelled else ""
+            last = ended or (warehouse.scanned_at(shipped, world.now, len(warehouse.STEPS) - 1) if shipped else None)
             key = table.add(
-                self.key, position, weight, volume, courier if shipped else "",
-                (ems(table.last_key + 1) if courier == "ems" else fedex(table.last_key + 1)) if shipped else "",
-                at(shipped) if shipped else None, "in_transit" if under_way else status,
-                at(ended) if status == "delivered" and ended else None,
+                self.key, position, weight, volume, *sides, courier, number,
+                moment(shipped), warehouse.STEPS[-1][0] if under_way else status, moment(last),
+                moment(ended if status == "delivered" else None),
                 at(world.now + rng.randrange(2 * HOUR, 30 * HOUR)) if under_way else None, at(world.now - HOUR) if under_way else None,
+                moment(last),
             )  # fmt: skip
             keys.append(key)
-            if shipped and (under_way or rng.random() < 0.1):
-                self._scans(key, shipped, ended, status)
+            if is_labelled:
+                warehouse.labelled(self, key, courier=courier, number=number, left=shipped or world.now)
+            if shipped:
+                if rng.random() < warehouse.PHOTOGRAPHED:
+                    warehouse.photo(self, at(shipped), parcel=key)
+                if under_way or rng.random() < 0.1:
+                    warehouse.way(self, key, number=number, shipped=shipped, ended=ended, status=status)
+        if shipped:
+            world.tables.tracks.add(self.key, f"{self.key:08x}{rng.getrandbits(56):014x}")
         self.delivery_fee = fee
         return keys
-
-    def _scans(self, parcel: int, shipped: int, ended: int | None, status: str) -> None:
-        until = ended or self.world.now
-        steps = [("info_received", "접수", "서울"), ("in_transit", "발송", "인천"), ("customs", "통관", "US")]
-        for number, (step, text, place) in enumerate(steps):
-            moment = at(shipped + (until - shipped) * number // 4)
-            self.world.tables.scans.add(parcel, moment, step[:10].upper(), step, text, place, moment)
-        if ended:
-            self.world.tables.scans.add(
-                parcel, at(ended), status.upper(), status, "배달 완료" if status == "delivered" else "반송", "US", at(ended)
-            )
 
     # --- Money ---
 
@@ -248,6 +257,9 @@ class Seeded:
             cents = krw_to_usd_cents(won, krw_per_usd=rate.krw_per_usd)
             fee = card_fee(world.policy, delivery_krw=won, delivery_usd_cents=cents, krw_per_usd=rate.krw_per_usd)
             lines = [("delivery", None, 1, won, cents, None), fee_line("card_fee", fee)]
+            if days := warehouse.storage_days(self):
+                won = days * world.policy.storage_krw_per_day
+                lines.append(("storage", None, days, won, krw_to_usd_cents(won, krw_per_usd=rate.krw_per_usd), None))
             bill = self._bill("delivery", 2, quote, lines, issued, self.times.get("record_delivery_payment"))
             self.facts["confirm_delivery_fee"] = {"amount_usd_cents": bill}
 
@@ -354,16 +366,3 @@ def moment(microseconds: int | None) -> str | None:
 
 def fee_line(kind: str, fee: Fee) -> Line:
     return kind, None, 1, fee.krw, fee.usd_cents, fee.terms
-
-
-def ems(serial: int) -> str:
-    """A valid S10 number: `EG` + eight digits + check digit + `KR`."""
-    digits = f"{serial % 10**8:08d}"
-    rest = sum(int(digit) * weight for digit, weight in zip(digits, S10_WEIGHTS, strict=True)) % 11
-    return f"E{'GMABCDEF'[serial // 10**8 % 8]}{digits}{ {0: 5, 1: 0}.get(rest, 11 - rest) }KR"
-
-
-def fedex(serial: int) -> str:
-    """A valid express number: eleven digits and their check digit."""
-    digits = f"{70_000_000_000 + serial:011d}"
-    return f"{digits}{sum(int(digit) * weight for digit, weight in zip(digits, EXPRESS_WEIGHTS, strict=True)) % 11 % 10}"

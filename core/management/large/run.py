@@ -18,14 +18,16 @@ from django_eventstream.models import EventCounter
 
 from core.accounts.models import Address, User
 from core.management import demo
-from core.management.large import desk
+from core.management.large import desk, warehouse
 from core.management.large.orders import DAY, HOUR, ROADS, TIMES, Seeded, World
 from core.management.large.people import People
 from core.management.large.tables import Table, Writer, analyse, at, microseconds, writing
 from workflow.models import (
     Attempt,
+    CourierMessage,
     ExchangeRate,
     FeePolicy,
+    Inspection,
     Invoice,
     InvoiceLine,
     Item,
@@ -35,13 +37,16 @@ from workflow.models import (
     OrderMessage,
     OrderNote,
     Parcel,
+    ParcelLabel,
     PayLink,
+    Photo,
     Quote,
     Refund,
     RefundLine,
     StaffTask,
     StripeEvent,
     TrackingEvent,
+    TrackLink,
 )
 from workflow.process import Role, State
 
@@ -66,19 +71,32 @@ class Tables:
             Order,
             "number state state_since clock_since clock_stopped_at customer_id requested_at note recipient_name recipient_phone line1 "
             "line2 city region postal_code country rate_at_request_id delivery_fee_krw closed_reason hold_reason held_at question asked_at "
-            "unanswered_since assigned_to_id assigned_at hint version last_event_number "
+            "unanswered_since assigned_to_id assigned_at hint storage_used_s storage_since "
+            "storage_began_at version last_event_number "
             "ledger_count pay_by " + " ".join(TIMES),
         )
         self.parcels = Table(
             Parcel,
-            "order_id position weight_g volume_cm3 courier tracking_number handed_over_at status delivered_at next_poll_at polled_at",
+            "order_id position weight_g volume_cm3 length_cm width_cm height_cm courier tracking_number handed_over_at status status_since "
+            "delivered_at next_poll_at polled_at last_scan_at",
         )
         self.items = Table(
             Item,
             "order_id position url options quantity status name screening_note price_krw shop_order_number paid_price_krw arrived_at "
             "inspected_at parcel_id hints restriction_id screened_by_id screened_at",
         )
-        self.scans = Table(TrackingEvent, "parcel_id at code status text place stored_at")
+        self.scans = Table(TrackingEvent, "parcel_id tracking_number at code status text place stored_at")
+        self.labels = Table(ParcelLabel, "parcel_id courier tracking_number since until set_by_id")
+        self.tracks = Table(TrackLink, "order_id token")
+        self.told = Table(CourierMessage, "courier digest body received_at settled_at attempts")
+        self.inspections = Table(
+            Inspection,
+            "item_id number verdict note at by_id asked_at answer_by choice answer answered_at outcome ended_at ended_by_id",
+        )
+        self.photos = Table(
+            Photo,
+            "order_id item_id inspection_id parcel_id key small_key width height bytes added_at added_by_id removed_at removed_by_id",
+        )
         self.quotes = Table(Quote, "order_id version krw_per_usd rate_source rate_as_of policy_id created_at")
         self.invoices = Table(Invoice, "order_id kind number quote_id status amount_krw amount_usd_cents created_at pay_by paid_at")
         self.lines = Table(InvoiceLine, "invoice_id position kind item_id quantity amount_krw amount_usd_cents fee")
@@ -119,7 +137,8 @@ def seed(orders: int, *, seed: int, say: Callable[[str], Any]) -> None:
 
 def every_table() -> list[type[Model]]:
     return [
-        User, Address, EventCounter, Order, Item, Parcel, TrackingEvent, Quote, Invoice, InvoiceLine, PayLink, Attempt, StripeEvent,
+        User, Address, EventCounter, Order, Item, Parcel, TrackingEvent, ParcelLabel, TrackLink, CourierMessage,
+        Inspection, Photo, Quote, Invoice, InvoiceLine, PayLink, Attempt, StripeEvent,
         LedgerEntry, Refund, RefundLine, OrderEvent, OrderMessage, OrderNote, StaffTask, ExchangeRate, FeePolicy,
     ]  # fmt: skip
 
@@ -138,6 +157,7 @@ def _world(rng: Random) -> World:
     ExchangeRate.objects.bulk_create(rates, batch_size=500)
     stored = list(ExchangeRate.objects.filter(source="seed", fetched_at__gte=first).order_by("fetched_at"))
     staff = {role: User.objects.get(email=demo.email_of(role)).pk for role in Role.values}
+    warehouse.make_reference(policy, staff)
     return World(rng, Tables(), staff, policy, stored, microseconds(first), microseconds(moment), desk.all_hints())
 
 
@@ -170,6 +190,8 @@ def _one(world: World, people: People, number: int, count: int, *, opening: int)
     chance = rng.random()
     closed = next(state for limit, state in CLOSED_SHARES if chance < limit)
     state = open_state or closed
+    if state == State.AWAITING_DELIVERY_PAYMENT and rng.random() < FORGOTTEN:
+        requested -= rng.randrange(10, 80) * DAY
     paid_then_cancelled = state == State.CANCELLED and rng.random() < 0.35
     steps = 4 if paid_then_cancelled else len(ROADS[state])
     seeded = Seeded(
@@ -186,6 +208,8 @@ def _one(world: World, people: People, number: int, count: int, *, opening: int)
         _task(world, seeded, is_open=bool(open_state))
 
 
+#: of those who owe the delivery fee: goods that lie with us for weeks
+FORGOTTEN = 0.15
 #: what became of the older ones, summed up
 CLOSED_SHARES = ((0.80, State.COMPLETED), (0.90, State.CANCELLED), (0.955, State.REJECTED), (1.01, State.QUOTE_EXPIRED))
 

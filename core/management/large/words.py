@@ -96,3 +96,6 @@ MEMOS = (
     "상자가 조금 눌려서 왔음. 내용물은 이상 없음.",
     "Regular customer, friendly.",
 )
+#: what the warehouse writes of an item that is not as ordered, and what customers say to it
+FOUND = ("상자가 눌려 모서리가 찢어졌습니다.", "색상이 주문과 다릅니다 (네이비).", "The lid is cracked.", "한 개가 모자랍니다.")
+WISHES = ("", "", "괜찮아요, 그대로 보내 주세요.", "It is a gift, but fine.")
