@@ -197,12 +197,13 @@ def _day(at: datetime) -> date:
 def _listen(claim: Claim, asking: Asking) -> _Heard:
     heard = _Heard()
     for number, result in asking:
+        at = now().replace(microsecond=0)  # a second's rows share their times, which are written down once
         for parcel in claim.parcels[number]:
             try:
-                outcome = understand(parcel, result, at=now(), percent=claim.percent)
+                outcome = understand(parcel, result, at=at, percent=claim.percent)
             except Exception:  # one poisonous answer must not stop the other parcels of the round
                 log.exception("parcel %s: the answer could not be understood", parcel.id)
-                outcome = understand(parcel, _unusable(number, claim.code), at=now())
+                outcome = understand(parcel, _unusable(number, claim.code), at=at)
             heard.asked.append(parcel)
             heard.outcomes.append(prepared(outcome))
             heard.scans += len(outcome.scans)

@@ -6,6 +6,7 @@ Times come as `stamp` writes them, once, while the courier is still being waited
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -15,8 +16,9 @@ from django.db.models import Model
 SQLITE_VALUES = 30_000
 
 
+@lru_cache(maxsize=4096)
 def stamp(moment: datetime | None) -> str | None:
-    """A time as both engines' columns take it: UTC, without saying so."""
+    """A time as both engines' columns take it: UTC, without saying so. Many rows of a round share theirs."""
     return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
 
 
