@@ -24,7 +24,7 @@ HEART_STOPPED_AFTER = timedelta(seconds=20)
 QUEUE_OLD_AFTER = timedelta(minutes=5)
 #: a queue row, or a webhook, that waits longer than this is worth a look
 QUEUE_SLOW_AFTER = timedelta(minutes=1)
-#: parcels under way are asked for at least daily, see `tracking.py`
+#: parcels under way are asked for at least daily, see `tracking/`
 COURIER_QUIET_AFTER = timedelta(hours=26)
 #: of couriers' messages; those that could not be taken in are tasks from then on
 MESSAGES_SEEN_FOR = timedelta(days=1)

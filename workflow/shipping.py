@@ -1,4 +1,4 @@
-"""Parcels as the warehouse makes them: hand-over and opening again. What couriers say of them is `tracking.py`; receiving what came back
+"""Parcels as the warehouse makes them: hand-over and opening again. What couriers say of them is `tracking/`; receiving what came back
 and giving up what is lost `returns.py`.
 """
 
