@@ -225,6 +225,7 @@ NOTICE_KINDS = {
     "remind_storage_free": _("reminder: free storage ends"),
     "remind_storage_end": _("reminder: storage ends"),
     "return_lost": _("parcel lost"),
+    "delivery_in_part": _("delivered, but for a lost parcel"),
 }
 
 #: words of Unfold's and Django's own pages that come without Korean or in stiff Korean; named here so that our catalog finds them

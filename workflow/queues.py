@@ -106,10 +106,9 @@ class Pile:
 
 
 def piles(*, promised: Promises | None = None, at: datetime | None = None) -> dict[str, Pile]:
-    """`tasks`, `unapplied`, `refunds` (to decide), `failed` (refunds), `disputes` and `stuck` (effects); in the warehouse `inspections`
-    (that wait for us), `storage` (that ends soon; late is what is over) and `ready` (to be handed over). Eight queries."""
+    """`tasks`, `unapplied`, `refunds` (to decide), `failed` (refunds), `disputes` and `stuck` (effects). Four queries."""
     promised, at = promised or promises.in_force(), at or now()
-    return {**_tasks(promised, at), **_refunds(promised, at), "disputes": _disputes(at), "stuck": _stuck(), **_warehouse()}
+    return {**_tasks(promised, at), **_refunds(promised, at), "disputes": _disputes(at), "stuck": _stuck()}
 
 
 def _tasks(promised: Promises, at: datetime) -> dict[str, Pile]:
@@ -148,7 +147,8 @@ def _disputes(at: datetime) -> Pile:
     return Pile("disputes", row["n"], row["late"], row["oldest_at"], clock)
 
 
-def _warehouse() -> dict[str, Pile]:
+def warehouse_piles() -> dict[str, Pile]:
+    """`inspections` (that wait for us), `storage` (that ends soon; late is what is over) and `ready` (to be handed over). Four queries."""
     open_ones = inspection_rows.wait_for_us().aggregate(n=Count("pk"), oldest_at=Min("at"))
     ending, over, since = storage.count_ending(within_days=max(storage.LEADS))
     ready, late_ones, waits_since = hand_over.count_ready()

@@ -1,6 +1,6 @@
 """The queues as cards: how much waits, since when, and how much of the promised time is left. Every number leads to its list."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from backoffice import hand_over
 from backoffice.access import EFFECTS_SEEN_BY, holds
 from backoffice.money import unapplied
 from backoffice.words import TONE_OF_WAITS, TURNS
-from workflow import disposal, inspections, waiting
+from workflow import disposal, inspections, queues, waiting
 from workflow.process import TRANSITIONS, WAITS_ON, State, Waits, roles_of
 from workflow.promises import Clock
 from workflow.queues import Pile, Queue
@@ -94,12 +94,15 @@ def _of_piles(request: HttpRequest) -> tuple[list[Card], list[Card]]:
     piles = waiting.beside(live=True)
     for name, title, icon, url, is_mine in _seen(request):
         (mine if is_mine else beside).append(_of_pile(piles[name], title, icon, url))
-    return [*mine, *_of_warehouse(request, piles)], beside
+    return [*mine, *_of_warehouse(request)], beside
 
 
-def _of_warehouse(request: HttpRequest, piles: Mapping[str, Pile]) -> Iterator[Card]:
+def _of_warehouse(request: HttpRequest) -> Iterator[Card]:
     """What is looked at, stored and sent away, for those who do that."""
     roles = roles_held(request.user)  # type: ignore[arg-type]
+    if not (roles & (inspections.ENDERS | disposal.EXTENDERS) or hand_over.may(request)):
+        return
+    piles = waiting.recently("warehouse", queues.warehouse_piles)
     if roles & inspections.ENDERS:
         url = reverse("admin:inspections") + "?waits=us"
         yield _of_pile(piles["inspections"], _("Inspections to decide"), "search_check", url)
