@@ -28,14 +28,10 @@ def impatient(shared: Ground) -> Web:
     return shared.web(bodies__PIECE_S=1.0, bodies__WHOLE_S=2.5, server__HEADERS_S=1.0)
 
 
-def quickest_healthz(web: Web) -> float:
-    """Seconds, the best of five: that the machine is busy says nothing of the site."""
-    took = []
-    for _try in range(5):
-        started = time.monotonic()
-        assert web.get("/healthz")[0] == 200
-        took.append(time.monotonic() - started)
-    return min(took)
+def healthz_took_s(web: Web) -> float:
+    started = time.monotonic()
+    assert web.get("/healthz")[0] == 200
+    return time.monotonic() - started
 
 
 def send(web: Web, *pieces: bytes, pause_s: float = 0.0) -> bytes:
@@ -67,7 +63,7 @@ def test_half_sent_bodies_do_not_stop_the_site(web: Web) -> None:
             connection = open_connections.enter_context(socket.create_connection(("127.0.0.1", web.port)))
             connection.sendall(b"POST /api/v1/orders HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 500000\r\n\r\n" + b"x" * 1000)
         time.sleep(0.3)
-        assert quickest_healthz(web) < 1.0
+        assert healthz_took_s(web) < 1.0
 
 
 def test_readers_that_do_not_read_do_not_stop_the_site(web: Web) -> None:
@@ -78,7 +74,7 @@ def test_readers_that_do_not_read_do_not_stop_the_site(web: Web) -> None:
             connection.connect(("127.0.0.1", web.port))
             connection.sendall(b"GET /static/unfold/css/styles.css HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             assert connection.recv(12) == b"HTTP/1.1 200"
-        assert quickest_healthz(web) < 1.0
+        assert healthz_took_s(web) < 1.0
 
 
 def test_a_body_that_stops_or_drips_is_a_408(impatient: Web) -> None:
@@ -141,4 +137,4 @@ def test_a_stopping_server_finishes_within_its_grace(ground: Ground) -> None:
     with socket.create_connection(("127.0.0.1", web.port)) as half_sent:
         half_sent.sendall(b"POST /api/v1/orders HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 50\r\n\r\n")
         web.process.terminate()
-        assert wait_for(lambda: web.process.poll() is not None, seconds=60) < 30
+        assert wait_for(lambda: web.process.poll() is not None, seconds=6) < 6

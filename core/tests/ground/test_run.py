@@ -77,7 +77,6 @@ def whole(process: "subprocess.Popen[bytes]") -> list[int]:
 
 
 def test_it_comes_up_green_goes_down_within_ten_seconds_and_comes_up_again(ground: Ground) -> None:
-    """Each time is the best of some: that the machine is busy says nothing of it."""
     process = start(ground)
     assert get(ground, "PORT", "/readyz") == '{"status": "ready", "degraded": [], "detail": {}}'
     assert "bidangil-demo" in ground.logs()
@@ -88,8 +87,8 @@ def test_it_comes_up_green_goes_down_within_ten_seconds_and_comes_up_again(groun
         process = start(ground)
         ups.append(time.monotonic() - started)
         downs.append(stop(ground, process, by=by, whole_group=whole_group))
-    assert min(downs) < 10, downs
-    assert min(ups) < 20, ups
+    assert max(downs) < 10, downs
+    assert max(ups) < 20, ups
 
 
 def test_killed_outright_it_leaves_nothing_behind(ground: Ground) -> None:
@@ -97,7 +96,7 @@ def test_killed_outright_it_leaves_nothing_behind(ground: Ground) -> None:
     everything = whole(process)
     process.kill()
     process.wait()
-    wait_until_gone(everything, seconds=LAST_WORD_S + 60, why="all end by themselves")
+    wait_until_gone(everything, seconds=LAST_WORD_S + 10, why="all end by themselves")
 
 
 def test_when_a_part_ends_by_itself_all_of_it_ends_and_says_so(ground: Ground) -> None:
