@@ -105,17 +105,11 @@ def give_up(order_id: int, *, parcel_id: int, proof: str, by: By, seen_version: 
     facts = {"parcel": parcel.position, "proof": proof.strip()[:500]}
     text = gettext_noop("Parcel %(parcel)s is lost: decide what goes back to the customer, and claim it from the courier.")
     staff_task(key=f"{order.subject}:lost:{parcel.pk}", kind="parcel_lost", order=order, text=text, parcel=parcel.position)
-    left = on_the_way(order)
-    ends = all(other.status == TrackingStatus.RETURNED for other in left)
-    is_all = not left and not any(other.delivered_at for other in order.parcels.all())
+    end = shipping.end_of_journey(list(order.parcels.all()))
+    is_all = not on_the_way(order) and not any(other.delivered_at for other in order.parcels.all())
     then = [] if is_all else [Effect.NOTIFY_CUSTOMER]
-    record(order, name="parcel_lost", from_state=order.state, by=by, facts=facts, then=then, live="" if ends else "shipment.status")
-    return _end(order) if ends else order
-
-
-def _end(order: Order) -> Order:
-    """Nothing is on its way any more: as the couriers' news would, delivered with the last that was, or come back."""
-    delivered = [parcel.delivered_at for parcel in order.parcels.all() if parcel.delivered_at]
-    if delivered and not on_the_way(order):
-        return perform(order.pk, Order.record_delivery, by=By.courier(), delivered_at=max(delivered).isoformat())
-    return perform(order.pk, Order.record_return, by=By.courier())
+    record(order, name="parcel_lost", from_state=order.state, by=by, facts=facts, then=then, live="" if end else "shipment.status")
+    if end is None:
+        return order
+    move, said = end
+    return perform(order.pk, move, by=By.courier(), **said)

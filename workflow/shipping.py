@@ -2,9 +2,9 @@
 and giving up what is lost `returns.py`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_noop
 
@@ -65,6 +65,18 @@ def close(order: Order, *, at: datetime) -> None:
         parcel.closed_at, parcel.next_poll_at = at, None
     end_labels([parcel.pk for parcel in parcels], at=at)
     Parcel.objects.bulk_update(parcels, ["closed_at", "next_poll_at"])
+
+
+def end_of_journey(parcels: Sequence[Parcel]) -> tuple[Any, dict[str, str]] | None:
+    """The move that the parcels of a shipped order ask for, and its facts: delivered with the last that was; come back when all that is
+    left did, or is lost; None while one is still under way."""
+    delivered = [parcel.delivered_at for parcel in parcels if parcel.delivered_at]
+    still_open = [parcel for parcel in parcels if not parcel.delivered_at and not parcel.closed_at]
+    if delivered and not still_open:
+        return Order.record_delivery, {"delivered_at": max(delivered).isoformat()}
+    if parcels and all(parcel.status == TrackingStatus.RETURNED for parcel in still_open):
+        return Order.record_return, {}
+    return None
 
 
 def is_with_customer(order: Order, item: Item) -> bool:

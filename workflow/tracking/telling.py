@@ -20,6 +20,7 @@ from integrations.couriers import TrackingStatus
 from workflow.bulk import in_steps, many_rows
 from workflow.models import Order, OrderEvent, Parcel, TrackingEvent
 from workflow.process import Effect, State
+from workflow.shipping import end_of_journey
 from workflow.tasks import staff_task
 from workflow.tracking.answers import CUSTOMS_PATIENCE
 from workflow.transitions import By, TransitionRefused, lock_order, perform, record, retried, tell, told_of
@@ -172,14 +173,10 @@ def _was_told(order: Order, parcel: Parcel, *, since: str) -> bool:
 
 def move_order(order_id: int) -> None:
     """Record the order's delivery or return if its parcels say so; a job that comes second finds it done."""
-    parcels = list(Parcel.objects.filter(order_id=order_id))
-    delivered = [parcel.delivered_at for parcel in parcels if parcel.delivered_at]
-    still_open = [parcel for parcel in parcels if not parcel.delivered_at and not parcel.closed_at]
-    if Order.objects.filter(pk=order_id, state=State.SHIPPED).exists():
+    end = end_of_journey(list(Parcel.objects.filter(order_id=order_id)))
+    if end is not None and Order.objects.filter(pk=order_id, state=State.SHIPPED).exists():
+        move, facts = end
         try:
-            if delivered and not still_open:
-                perform(order_id, Order.record_delivery, by=By.courier(), delivered_at=max(delivered).isoformat())
-            elif still_open and all(parcel.status == TrackingStatus.RETURNED for parcel in still_open):
-                perform(order_id, Order.record_return, by=By.courier())
+            perform(order_id, move, by=By.courier(), **facts)
         except TransitionRefused as refused:
             log.warning("order %s stays: %s", order_id, refused.code)
